@@ -48,7 +48,12 @@ macro_rules! id {
             type Err = ParseIdError;
 
             fn from_str(text: &str) -> Result<Self, ParseIdError> {
-                u64::from_str_radix(text, 16).map(Self).map_err(|_| ParseIdError { text: text.to_owned() })
+                let bad = || ParseIdError { text: text.to_owned() };
+                // from_str_radix would take a leading plus sign.
+                if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                    return Err(bad());
+                }
+                u64::from_str_radix(text, 16).map(Self).map_err(|_| bad())
             }
         }
     };

@@ -1,8 +1,10 @@
 //! One member of a cluster.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use crate::MemberId;
+use crate::{MemberId, Urls};
 
 /// A member as its cluster knows it.
 ///
@@ -28,6 +30,35 @@ pub struct Member {
         deserialize_with = "null_as_empty"
     )]
     pub client_urls: Vec<String>,
+}
+
+impl Member {
+    /// A voting member with the id that etcd derives; `added_at` as in [`MemberId::derive`].
+    pub fn new(name: &str, peer_urls: &Urls, token: &str, added_at: Option<i64>) -> Self {
+        let peer_urls = peer_urls.to_strings();
+        let id = MemberId::derive(&peer_urls, token, added_at);
+        Self { id, peer_urls, is_learner: false, name: name.to_owned(), client_urls: Vec::new() }
+    }
+
+    /// Whether the member has published its name, which it does once it runs in the cluster.
+    pub fn is_started(&self) -> bool {
+        !self.name.is_empty()
+    }
+}
+
+impl fmt::Display for Member {
+    /// The form in which etcd's messages show a member.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "&{{ID:{} RaftAttributes:{{PeerURLs:[{}] IsLearner:{}}} Attributes:{{Name:{} ClientURLs:[{}]}}}}",
+            self.id,
+            self.peer_urls.join(" "),
+            self.is_learner,
+            self.name,
+            self.client_urls.join(" "),
+        )
+    }
 }
 
 /// Go writes a nil slice as `null`.
