@@ -1,0 +1,316 @@
+//! The handle.
+
+use std::fs::{self, File};
+use std::ops::{Bound, ControlFlow};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tracing::info;
+
+use crate::buffer::{self, Merge};
+use crate::shared::{Disk, Shared};
+use crate::view::View;
+use crate::{
+    Batch, Bucket, OpenError, Options, ReadError, ReplaceError, Snapshot, SnapshotError, WriteError,
+    committer, database,
+};
+
+/// An open database. Clones are handles to the same one.
+///
+/// When the last handle goes, the committer stops and the file is released; what no commit has taken by then is lost,
+/// as in a crash. Call [`Storage::close`] to commit it.
+#[derive(Clone)]
+pub struct Storage {
+    handle: Arc<Handle>,
+}
+
+/// How large the database file is, in bytes, as of the last commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// What the file takes on the disk.
+    pub total: u64,
+    /// About what its rows need; the rest is free for new rows.
+    pub in_use: u64,
+}
+
+struct Handle {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Storage {
+    /// Opens the database file, creating it when it is not there, and starts the committer.
+    ///
+    /// # Errors
+    /// [`OpenError::Locked`] while another handle has the file open.
+    pub fn open(options: Options) -> Result<Self, OpenError> {
+        let (database, file) = database::open(&options)?;
+        let view = open_view(&database, &options.path)?;
+        info!(path = %options.path.display(), mark = view.meta().mark, "opened database");
+        let shared = Arc::new(Shared::new(options, Disk { database, file }, view));
+        let thread = std::thread::Builder::new()
+            .name("storage-commit".into())
+            .spawn({
+                let shared = Arc::clone(&shared);
+                move || committer::run(&shared)
+            })
+            .map_err(|source| OpenError::Thread { source })?;
+        Ok(Self { handle: Arc::new(Handle { shared, thread: Mutex::new(Some(thread)) }) })
+    }
+
+    /// Applies `batch` atomically. Readers see it at once; it is durable some time later.
+    ///
+    /// Waits while the buffer is too far ahead of a commit that is still running.
+    ///
+    /// # Errors
+    /// The batch was not applied: the storage was closed, or has failed for good.
+    pub fn write(&self, batch: Batch) -> Result<(), WriteError> {
+        self.shared().write(batch)
+    }
+
+    /// The value of `key`. Never waits for a commit.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub fn get(&self, bucket: Bucket, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
+        let view = {
+            let state = self.shared().state.read();
+            if let Some(value) = state.active.overlay(bucket).get(key) {
+                return Ok(value.clone());
+            }
+            if let Some(value) = state.frozen.as_ref().and_then(|frozen| frozen.overlay(bucket).get(key)) {
+                return Ok(value.clone());
+            }
+            state.view.clone().ok_or(ReadError::Closed)?
+        };
+        view.get(bucket, key)
+    }
+
+    /// The values of many keys, in their order, as of one moment.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub fn get_many(
+        &self,
+        bucket: Bucket,
+        keys: &[impl AsRef<[u8]>],
+    ) -> Result<Vec<Option<Bytes>>, ReadError> {
+        let (buffered, view) = {
+            let state = self.shared().state.read();
+            let active = state.active.overlay(bucket);
+            let frozen = state.frozen.as_ref().map(|frozen| frozen.overlay(bucket));
+            let find = |key: &[u8]| active.get(key).or_else(|| frozen.and_then(|frozen| frozen.get(key)));
+            let buffered: Vec<_> = keys.iter().map(|key| find(key.as_ref()).cloned()).collect();
+            (buffered, state.view.clone().ok_or(ReadError::Closed)?)
+        };
+        buffered
+            .into_iter()
+            .zip(keys)
+            .map(|(found, key)| found.map_or_else(|| view.get(bucket, key.as_ref()), Ok))
+            .collect()
+    }
+
+    /// Shows `visit` the rows in a range of keys, ascending, as of one moment, until it breaks.
+    ///
+    /// No lock is held while `visit` runs.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub fn range(
+        &self,
+        bucket: Bucket,
+        start: Bound<&[u8]>,
+        end: Bound<&[u8]>,
+        visit: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        if !buffer::is_valid(start, end) {
+            return Ok(());
+        }
+        let (changes, view) = {
+            let state = self.shared().state.read();
+            let active = state.active.overlay(bucket).range(start, end);
+            let frozen = state.frozen.as_ref().map(|frozen| frozen.overlay(bucket).range(start, end));
+            let changes: Vec<_> = Merge::new(active, frozen.into_iter().flatten())
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect();
+            (changes, state.view.clone().ok_or(ReadError::Closed)?)
+        };
+        visit_merged(&view, bucket, (start, end), changes, visit)
+    }
+
+    /// Commits everything that was written before the call, and waits for it. Returns the durable mark.
+    ///
+    /// # Errors
+    /// The commit failed, or the storage was closed.
+    pub fn commit(&self) -> Result<u64, WriteError> {
+        let shared = self.shared();
+        shared.state.read().check()?;
+        let mut control = shared.control.lock();
+        control.requested += 1;
+        let ticket = control.requested;
+        shared.wake.notify_one();
+        while control.served < ticket {
+            if control.stopped {
+                return Err(WriteError::Closed);
+            }
+            shared.done.wait(&mut control);
+        }
+        drop(control);
+        shared.state.read().check()?;
+        Ok(self.durable_mark())
+    }
+
+    /// The mark of the newest batch that is durable, together with all before it.
+    pub fn durable_mark(&self) -> u64 {
+        self.shared().durable.load(Ordering::Acquire)
+    }
+
+    /// Commits, then pins the database as it is. The view costs space while it lives: drop it soon.
+    ///
+    /// # Errors
+    /// The commit failed, or the storage was closed.
+    pub fn snapshot(&self) -> Result<Snapshot, SnapshotError> {
+        self.commit()?;
+        let view = self.shared().state.read().view.clone().ok_or(ReadError::Closed)?;
+        Ok(Snapshot::new(view))
+    }
+
+    /// The size of the file, as of the last commit.
+    pub fn size(&self) -> Size {
+        let (total, in_use) = self.shared().sizes();
+        Size { total, in_use }
+    }
+
+    /// Puts the database file at `path`, such as one from [`crate::receive`], in the place of the current one.
+    ///
+    /// The file is synced and moved to the path of the current one. What the current one holds, and what is buffered,
+    /// is dropped; every handle goes on with the new content. The caller sees to it that nobody writes meanwhile.
+    ///
+    /// # Errors
+    /// The current database stays as it was.
+    pub fn replace_with(&self, path: &Path) -> Result<(), ReplaceError> {
+        let shared = self.shared();
+        let mut disk = shared.disk.lock();
+        shared.state.read().check()?;
+        let options = Options { path: path.to_owned(), ..shared.options.clone() };
+        let (database, file) = database::open(&options)?;
+        let view = Arc::new(open_view(&database, path)?);
+        move_over(&file, path, &shared.options.path)?;
+        let meta = view.meta();
+        let old = {
+            let mut state = shared.state.write();
+            state.mark = meta.mark;
+            state.dirty = false;
+            let active = std::mem::take(&mut state.active);
+            (active, state.frozen.take(), state.view.replace(view))
+        };
+        drop(old);
+        shared.durable.store(meta.mark, Ordering::Release);
+        let new = Disk { database, file };
+        shared.measure(&new);
+        drop(disk.replace(new));
+        info!(mark = meta.mark, "replaced database");
+        Ok(())
+    }
+
+    /// Commits what is buffered, stops the committer and releases the file. A second call does nothing.
+    ///
+    /// # Errors
+    /// The last commit failed; the file is released all the same.
+    pub fn close(&self) -> Result<(), WriteError> {
+        let committed = match self.commit() {
+            Ok(_) | Err(WriteError::Closed) => Ok(()),
+            Err(error) => Err(error),
+        };
+        self.handle.stop();
+        committed
+    }
+
+    /// Why writes are refused, once a commit has failed.
+    pub fn failed(&self) -> Option<String> {
+        self.shared().state.read().failed.as_deref().map(str::to_owned)
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.handle.shared
+    }
+}
+
+impl Handle {
+    /// Stops the committer and releases the file.
+    fn stop(&self) {
+        self.shared.control.lock().stop = true;
+        self.shared.wake.notify_one();
+        if let Some(thread) = self.thread.lock().take() {
+            // The committer catches panics; if it went down all the same, there is nothing left to stop.
+            let _ = thread.join();
+        }
+        let view = self.shared.state.write().view.take();
+        drop(view);
+        drop(self.shared.disk.lock().take());
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn open_view(database: &redb::Database, path: &Path) -> Result<View, OpenError> {
+    View::open(database)
+        .map_err(|source| OpenError::Prepare { path: path.to_owned(), source: Box::new(source) })
+}
+
+/// Syncs `file`, which is at `from`, and moves it to `to`.
+fn move_over(file: &File, from: &Path, to: &Path) -> Result<(), ReplaceError> {
+    file.sync_all()
+        .and_then(|()| fs::rename(from, to))
+        .and_then(|()| sync_parent(to))
+        .map_err(|source| ReplaceError::Rename { from: from.to_owned(), to: to.to_owned(), source })
+}
+
+/// Makes the name of a file durable.
+pub(crate) fn sync_parent(path: &Path) -> std::io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or_else(|| Path::new(".")))?.sync_all()
+}
+
+/// Visits the rows of `view` with `changes` over them.
+fn visit_merged(
+    view: &View,
+    bucket: Bucket,
+    (start, end): (Bound<&[u8]>, Bound<&[u8]>),
+    changes: Vec<(Bytes, Option<Bytes>)>,
+    mut visit: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+) -> Result<(), ReadError> {
+    let mut changes = changes.into_iter().peekable();
+    for row in view.range(bucket, start, end)? {
+        let (key, value) = row.map_err(|source| ReadError::database(bucket, source))?;
+        let key = key.value();
+        let mut replaced = false;
+        while let Some((changed, new)) = changes.next_if(|(changed, _)| changed.as_ref() <= key) {
+            replaced |= changed.as_ref() == key;
+            if let Some(new) = new
+                && visit(&changed, &new).is_break()
+            {
+                return Ok(());
+            }
+        }
+        if !replaced && visit(key, value.value()).is_break() {
+            return Ok(());
+        }
+    }
+    for (key, value) in changes {
+        if let Some(value) = value
+            && visit(&key, &value).is_break()
+        {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
