@@ -29,7 +29,8 @@ impl Faults for Camera {
     }
 
     fn sync(&self) -> io::Result<()> {
-        let image = fs::read(&self.path)?;
+        // While the file is created it has another name.
+        let image = fs::read(&self.path).unwrap_or_default();
         self.images.lock().unwrap().push(image);
         Ok(())
     }
