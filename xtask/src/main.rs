@@ -1,10 +1,15 @@
 //! `cargo xtask`: everything a developer runs. It compiles little and never links the server.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
 
+mod bench;
 mod cargo;
+mod ci;
 mod cluster;
 mod paths;
+mod steps;
 mod table;
+mod test;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -22,11 +27,30 @@ struct Cli {
 enum Command {
     /// Run a cluster of real members on this machine
     Cluster(cluster::Arguments),
+    /// Run everything that must pass
+    Test(test::Options),
+    /// Run everything that a change must pass before it is merged
+    Ci(ci::Options),
+    /// Check the layout: crate floors, headers, versions, manifests, tests
+    Tidy,
+    /// Generate the Rust code of etcd-proto
+    Codegen {
+        /// Only check that the committed code is current
+        #[arg(long)]
+        check: bool,
+    },
+    /// Measure a cluster, alone or against another etcd
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Cluster(arguments) => cluster::run(arguments),
+        Command::Test(options) => test::run(&options),
+        Command::Ci(options) => ci::run(&options),
+        Command::Tidy => tidy::run(),
+        Command::Codegen { check } => steps::check(ci::codegen(check)).map(|()| ExitCode::SUCCESS),
+        Command::Bench(options) => bench::run(&options),
     };
     match outcome {
         Ok(code) => code,

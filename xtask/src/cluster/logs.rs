@@ -54,7 +54,10 @@ pub(super) fn run(directory: &Directory, options: &Options) -> anyhow::Result<Ex
         }
         followed.push(Followed { prefix, path, position, rest: Vec::new() });
     }
-    while options.follow {
+    if !options.follow {
+        return Ok(ExitCode::SUCCESS);
+    }
+    loop {
         std::thread::sleep(PAUSE);
         for log in &mut followed {
             for line in log.new_lines()? {
@@ -64,7 +67,6 @@ pub(super) fn run(directory: &Directory, options: &Options) -> anyhow::Result<Ex
             }
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 impl Followed {
