@@ -1,0 +1,332 @@
+//! From bytes to records, and the difference between a torn write and damage.
+//!
+//! A crash leaves each 512-byte sector of what was not yet synced either as it was written or as it was before,
+//! which is zeros: segments are zero-filled. So only a *whole sector of zeros* where a record should be speaks for a
+//! torn write, or a file that ends inside a record. Everything else is damage: a length word with stray bits, a
+//! record that contradicts its length, a checksum that is wrong with all sectors present.
+//! A length word is eight bytes on a multiple of eight, so it is never torn itself.
+
+use std::ops::Range;
+
+use crc32c::crc32c_append;
+use etcd_proto::prost::Message as _;
+use etcd_proto::raftpb::{Entry, EntryType, HardState};
+use etcd_proto::walpb;
+
+use crate::encode::{kind, length_word};
+use crate::{Damage, Metadata, syndrome};
+
+/// What disks write at once.
+///
+/// Source: etcd `server/storage/wal/decoder.go` minSectorSize.
+pub(crate) const SECTOR: usize = 512;
+const WORD: usize = 8;
+/// Type, checksum and data length of a record take at most this many bytes.
+const MAX_HEADER: usize = 2 + 6 + 10;
+
+/// One record of the log.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Record {
+    /// Whose log it is; the second record of each segment.
+    Metadata(Metadata),
+    /// A Raft entry.
+    Entry(Entry),
+    /// Term, vote and commit index from here on.
+    HardState(HardState),
+    /// The checksum of all before; the first record of each segment.
+    Crc(u32),
+    /// A mark: what the storage held, and who was in the cluster then.
+    Mark(walpb::Snapshot),
+}
+
+/// A record and where it is.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Located {
+    /// Byte offset of its length word in the segment.
+    pub offset: u64,
+    /// The record.
+    pub record: Record,
+}
+
+/// What stands at the decoder's position.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Step {
+    Record(Located),
+    /// Nothing but zeros, if anything.
+    End,
+    /// A write that a crash cut short, provided that nothing follows this segment.
+    Torn,
+}
+
+/// Reads the records of one segment.
+#[derive(Debug)]
+pub(crate) struct Decoder<'a> {
+    bytes: &'a [u8],
+    offset: usize,
+    records: usize,
+    /// The checksum so far; unknown before the first segment that is read.
+    crc: Option<u32>,
+    /// A length word that a lost sector took while its record survived: offset and value.
+    lost_word: Option<(u64, u64)>,
+}
+
+impl<'a> Decoder<'a> {
+    pub(crate) fn new(bytes: &'a [u8], crc: Option<u32>) -> Self {
+        Self { bytes, offset: 0, records: 0, crc, lost_word: None }
+    }
+
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset as u64
+    }
+
+    pub(crate) fn crc(&self) -> Option<u32> {
+        self.crc
+    }
+
+    pub(crate) fn lost_word(&self) -> Option<(u64, u64)> {
+        self.lost_word
+    }
+
+    /// Whether the segment's first two records were read.
+    pub(crate) fn past_header(&self) -> bool {
+        self.records >= 2
+    }
+
+    /// The next record. Does not move unless it returns one.
+    pub(crate) fn step(&mut self) -> Result<Step, Damage> {
+        let rest = &self.bytes[self.offset..];
+        let Some((word, _)) = rest.split_first_chunk::<WORD>() else {
+            return Ok(if is_zero(rest) { Step::End } else { Step::Torn });
+        };
+        match u64::from_le_bytes(*word) {
+            0 => self.step_at_zero(),
+            word => self.step_frame(word),
+        }
+    }
+
+    fn step_frame(&mut self, word: u64) -> Result<Step, Damage> {
+        let length = usize::try_from(word & !(0xff << 56)).map_err(|_| Damage::Length)?;
+        let (expected, padding) = length_word(length);
+        if word != expected {
+            return Err(Damage::Length);
+        }
+        let start = self.offset + WORD;
+        let end = start.checked_add(length).and_then(|end| end.checked_add(padding)).ok_or(Damage::Length)?;
+        let body = &self.bytes[start..end.min(self.bytes.len())];
+        let header = match Header::parse(body, length) {
+            Parsed::Header(header) => header,
+            // The bytes that contradict the length are either from a lost sector or wrong.
+            Parsed::Bad if self.lost_sector(start..end.min(start + MAX_HEADER)) => return Ok(Step::Torn),
+            Parsed::Bad => return Err(Damage::Length),
+            Parsed::Short => return Ok(Step::Torn),
+        };
+        if end > self.bytes.len() {
+            return Ok(Step::Torn);
+        }
+        let data = &body[header.data.clone()];
+        let crc = self.crc_after(&header, data);
+        if crc != header.crc {
+            let torn = self.lost_sector(start..end) && !syndrome::is_one_bit(crc ^ header.crc, data.len());
+            return if torn { Ok(Step::Torn) } else { Err(Damage::Checksum) };
+        }
+        if !is_zero(&body[length..]) {
+            return Err(Damage::Padding);
+        }
+        self.accept(&header, data, end)
+    }
+
+    /// A length word of zero: the end of the log, unless a sector was lost here or the word is wrong.
+    fn step_at_zero(&mut self) -> Result<Step, Damage> {
+        let sector_end = (self.offset / SECTOR + 1) * SECTOR;
+        let (sector, beyond) = self.bytes[self.offset..].split_at((sector_end.min(self.bytes.len())) - self.offset);
+        if !is_zero(sector) {
+            return Err(Damage::Length);
+        }
+        if is_zero(beyond) {
+            return Ok(Step::End);
+        }
+        if sector.len() > WORD {
+            return Ok(Step::Torn);
+        }
+        // The word alone is at the end of its sector, so that the record may have survived it. It tells its own length.
+        let Some(header) = Header::parse_unbounded(beyond) else { return Ok(Step::Torn) };
+        let (word, padding) = length_word(header.data.end);
+        let data = &beyond[header.data.clone()];
+        let end = self.offset + WORD + header.data.end + padding;
+        if end > self.bytes.len() || self.crc_after(&header, data) != header.crc {
+            return Ok(Step::Torn);
+        }
+        self.lost_word = Some((self.offset as u64, word));
+        self.accept(&header, data, end)
+    }
+
+    fn crc_after(&self, header: &Header, data: &[u8]) -> u32 {
+        match self.crc {
+            Some(crc) => crc32c_append(crc, data),
+            // The first record that is read starts the chain.
+            None => header.crc,
+        }
+    }
+
+    fn accept(&mut self, header: &Header, data: &[u8], end: usize) -> Result<Step, Damage> {
+        let expected_kind = match self.records {
+            0 => header.kind == kind::CRC,
+            1 => header.kind == kind::METADATA,
+            _ => header.kind != kind::METADATA,
+        };
+        if !expected_kind || (header.kind == kind::CRC) == header.has_data {
+            return Err(Damage::Kind);
+        }
+        let record = decode_record(header, data)?;
+        let offset = self.offset();
+        self.crc = Some(header.crc);
+        self.offset = end;
+        self.records += 1;
+        Ok(Step::Record(Located { offset, record }))
+    }
+
+    /// Whether a whole sector in `range` is zeros, other than the one in which the length word is.
+    fn lost_sector(&self, range: Range<usize>) -> bool {
+        let end = range.end.min(self.bytes.len());
+        let mut sector = (self.offset / SECTOR + 1) * SECTOR;
+        while sector < end {
+            if is_zero(&self.bytes[sector..(sector + SECTOR).min(self.bytes.len())]) {
+                return true;
+            }
+            sector += SECTOR;
+        }
+        false
+    }
+}
+
+fn decode_record(header: &Header, data: &[u8]) -> Result<Record, Damage> {
+    match header.kind {
+        kind::METADATA => {
+            let [node_id, cluster_id] = numbers(data)?;
+            Ok(Record::Metadata(Metadata { node_id, cluster_id }))
+        }
+        kind::ENTRY => {
+            let entry = Entry::decode(data).map_err(|_| Damage::Content)?;
+            let known = EntryType::try_from(entry.r#type).map_err(|_| Damage::Content)?;
+            // A configuration change always says something; without data it is a hard state under a wrong type.
+            let empty_change = known != EntryType::EntryNormal && entry.data.is_empty();
+            if empty_change { Err(Damage::Content) } else { Ok(Record::Entry(entry)) }
+        }
+        kind::STATE => {
+            let [term, vote, commit] = numbers(data)?;
+            Ok(Record::HardState(HardState { term, vote, commit }))
+        }
+        kind::CRC => Ok(Record::Crc(header.crc)),
+        kind::SNAPSHOT => walpb::Snapshot::decode(data).map(Record::Mark).map_err(|_| Damage::Content),
+        _ => Err(Damage::Kind),
+    }
+}
+
+/// The fields 1 to N of a message that has nothing but numbers. Anything else in it means that the record's type,
+/// which no checksum covers, is wrong.
+fn numbers<const N: usize>(mut data: &[u8]) -> Result<[u64; N], Damage> {
+    let mut values = [0; N];
+    let mut last = 0;
+    while let Some((&tag, rest)) = data.split_first() {
+        let number = usize::from(tag >> 3);
+        if tag & 7 != 0 || number <= last || number > N {
+            return Err(Damage::Content);
+        }
+        let (value, length) = varint(rest).ok_or(Damage::Content)?;
+        values[number - 1] = value;
+        last = number;
+        data = &rest[length..];
+    }
+    Ok(values)
+}
+
+/// The fields of a record, without its data.
+struct Header {
+    kind: u8,
+    crc: u32,
+    /// Where the data is in the record; ends where the record ends.
+    data: Range<usize>,
+    has_data: bool,
+}
+
+enum Parsed {
+    Header(Header),
+    /// Contradicts the record's length, or is not a record.
+    Bad,
+    /// The file ends inside it.
+    Short,
+}
+
+impl Header {
+    /// The header of a record of `length` bytes, of which `body` is what there is.
+    fn parse(body: &[u8], length: usize) -> Parsed {
+        let record = &body[..length.min(body.len())];
+        let missing = || if record.len() < length { Parsed::Short } else { Parsed::Bad };
+        let Some((fields, rest)) = Self::type_and_crc(record) else {
+            // Too short to tell, unless what there is is already wrong.
+            let plausible = [0x08, record.get(1).copied().unwrap_or_default(), 0x10];
+            return if plausible.iter().zip(record).all(|(a, b)| a == b) { missing() } else { Parsed::Bad };
+        };
+        if rest == length {
+            return Parsed::Header(Self { data: rest..rest, has_data: false, ..fields });
+        }
+        match record.get(rest) {
+            None => missing(),
+            Some(0x1a) => match varint(&record[rest + 1..]) {
+                None => missing(),
+                Some((size, used)) => {
+                    let start = rest + 1 + used;
+                    let fits = usize::try_from(size).ok().and_then(|size| start.checked_add(size)) == Some(length);
+                    let header = || Parsed::Header(Self { data: start..length.min(body.len()), has_data: true, ..fields });
+                    if fits { header() } else { Parsed::Bad }
+                }
+            },
+            Some(_) => Parsed::Bad,
+        }
+    }
+
+    /// The header of a record whose length is known from itself only; `None` unless all of it is there.
+    fn parse_unbounded(bytes: &[u8]) -> Option<Self> {
+        let (fields, rest) = Self::type_and_crc(bytes)?;
+        if bytes.get(rest) != Some(&0x1a) {
+            return None;
+        }
+        let (size, used) = varint(&bytes[rest + 1..])?;
+        let start = rest + 1 + used;
+        let end = start.checked_add(usize::try_from(size).ok()?)?;
+        (end <= bytes.len()).then_some(Self { data: start..end, has_data: true, ..fields })
+    }
+
+    /// The two fields that each record has, and how many bytes they take.
+    fn type_and_crc(record: &[u8]) -> Option<(Self, usize)> {
+        let (&[0x08, kind, 0x10], rest) = record.split_first_chunk::<3>()? else { return None };
+        let (crc, used) = varint(rest)?;
+        let crc = u32::try_from(crc).ok()?;
+        Some((Self { kind, crc, data: 0..0, has_data: false }, 3 + used))
+    }
+}
+
+fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
+    let mut value = 0_u64;
+    for (index, &byte) in bytes.iter().take(10).enumerate() {
+        let part = u64::from(byte & 0x7f);
+        let shifted = part << (7 * index);
+        if shifted >> (7 * index) != part {
+            return None;
+        }
+        value |= shifted;
+        if byte & 0x80 == 0 {
+            return Some((value, index + 1));
+        }
+    }
+    None
+}
+
+/// Whether all of `bytes` is zero.
+pub(crate) fn is_zero(bytes: &[u8]) -> bool {
+    // Chunks let the compiler compare many bytes at a time.
+    let mut chunks = bytes.chunks_exact(64);
+    chunks.all(|chunk| chunk.iter().fold(0, |all, byte| all | byte) == 0) && chunks.remainder().iter().all(|&byte| byte == 0)
+}
