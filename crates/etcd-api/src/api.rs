@@ -1,0 +1,240 @@
+//! The API of one member: where every request of the client port arrives.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use bytes::Bytes;
+use etcd_proto::etcdserverpb::{
+    AlarmRequest, CompactionRequest, DeleteRangeRequest, HashKvRequest, MemberListRequest, PutRequest,
+    RangeRequest, ResponseHeader, StatusRequest, TxnRequest,
+};
+use http::{Request, Response};
+use prometheus_client::registry::Registry;
+use tonic::{Code, Status};
+use tower::ServiceExt as _;
+
+use crate::grpc::{self, Admission, Body, Rpc, SlowLog};
+use crate::metrics::Metrics;
+use crate::{Error, Replica, http as plain};
+
+/// What a request may be, and how long it may take.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// `--max-request-bytes`; gRPC messages may be 512 KiB larger, for what surrounds a value.
+    pub max_request_bytes: usize,
+    /// `--max-txn-ops`.
+    pub max_txn_ops: usize,
+    /// `--warning-unary-request-duration`; zero turns the log of slow calls off.
+    pub warning_unary_request_duration: Duration,
+    /// How long `/health` waits for its read.
+    pub health_timeout: Duration,
+    /// How long a client may take to send a request.
+    pub request_read_timeout: Duration,
+    /// Bytes of requests above 64 KiB that may be held at once, over all connections.
+    pub max_inflight_bytes: usize,
+}
+
+impl Default for Options {
+    /// etcd's defaults where it has one.
+    fn default() -> Self {
+        Self {
+            max_request_bytes: 3 << 19,
+            max_txn_ops: 128,
+            warning_unary_request_duration: Duration::from_millis(300),
+            health_timeout: Duration::from_secs(7),
+            request_read_timeout: Duration::from_secs(30),
+            max_inflight_bytes: 512 << 20,
+        }
+    }
+}
+
+impl Options {
+    /// What gRPC itself accepts.
+    pub(crate) const fn receive_limit(&self) -> usize {
+        self.max_request_bytes + (512 << 10)
+    }
+}
+
+/// Answers every request of the client port. A cheap handle.
+pub struct Api<R> {
+    shared: Arc<Shared<R>>,
+    /// gRPC services that tonic serves.
+    streams: Router,
+    /// HTTP.
+    http: Router,
+}
+
+impl<R> Clone for Api<R> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), streams: self.streams.clone(), http: self.http.clone() }
+    }
+}
+
+impl<R: Replica> Api<R> {
+    /// The API of `replica`, counted by `metrics`; `registry` is what `/metrics` shows.
+    pub fn new(replica: R, options: Options, metrics: Metrics, registry: Arc<Registry>) -> Self {
+        let (_reporter, health) = tonic_health::server::health_reporter();
+        let slow = SlowLog::new(options.warning_unary_request_duration);
+        let inflight = Inflight::new(options.max_inflight_bytes);
+        let shared = Arc::new(Shared { replica, options, metrics, registry, slow, inflight });
+        let streams = tonic::service::Routes::new(health).prepare().into_axum_router();
+        let http = plain::router(Arc::clone(&shared));
+        Self { shared, streams, http }
+    }
+
+    /// Serves these paths too. Panics when one of them is served already.
+    #[must_use]
+    pub fn with_http(mut self, more: Router) -> Self {
+        self.http = self.http.merge(more);
+        self
+    }
+
+    /// Answers one request.
+    pub(crate) async fn respond<B>(&self, request: Request<B>, remote: SocketAddr) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        if !grpc::is_call(&request) {
+            return route(&self.http, request).await;
+        }
+        if !grpc::is_post(&request) {
+            return Status::internal("grpc: only POST is a gRPC call").into_http();
+        }
+        let shared = self.shared.as_ref();
+        match Rpc::of_path(request.uri().path()) {
+            Some(Rpc::Range) => grpc::answer::<R, RangeRequest, B>(shared, request, remote).await,
+            Some(Rpc::Put) => grpc::answer::<R, PutRequest, B>(shared, request, remote).await,
+            Some(Rpc::DeleteRange) => grpc::answer::<R, DeleteRangeRequest, B>(shared, request, remote).await,
+            Some(Rpc::Txn) => grpc::answer::<R, TxnRequest, B>(shared, request, remote).await,
+            Some(Rpc::Compact) => grpc::answer::<R, CompactionRequest, B>(shared, request, remote).await,
+            Some(Rpc::MemberList) => grpc::answer::<R, MemberListRequest, B>(shared, request, remote).await,
+            Some(Rpc::Alarm) => grpc::answer::<R, AlarmRequest, B>(shared, request, remote).await,
+            Some(Rpc::Status) => grpc::answer::<R, StatusRequest, B>(shared, request, remote).await,
+            Some(Rpc::HashKv) => grpc::answer::<R, HashKvRequest, B>(shared, request, remote).await,
+            Some(rpc) => self.respond_elsewhere(rpc, request).await,
+            None => unknown(request.uri().path()).into_http(),
+        }
+    }
+
+    /// Answers a call that is served by tonic, or not at all.
+    async fn respond_elsewhere<B>(&self, rpc: Rpc, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let mut handled = self.shared.metrics.rpcs().start(rpc);
+        let standing = self.shared.replica.standing();
+        let call = Admission {
+            headers: request.headers(),
+            standing,
+            for_learner: rpc == Rpc::Snapshot,
+            is_stream: rpc.is_stream(),
+        };
+        let refusal = match grpc::admit(&call, &self.shared.metrics) {
+            Err(error) => Some(error),
+            Ok(()) => rpc.not_served(),
+        };
+        if let Some(status) = refusal.map(Status::from) {
+            handled.done(status.code());
+            return status.into_http();
+        }
+        let response = route(&self.streams, request).await;
+        let code = response.headers().get("grpc-status").map_or(Code::Ok, |v| Code::from_bytes(v.as_bytes()));
+        handled.done(code);
+        response
+    }
+}
+
+async fn route<B>(router: &Router, request: Request<B>) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+{
+    let Ok(response) = router.clone().oneshot(request.map(axum::body::Body::new)).await;
+    response.map(Body::http)
+}
+
+/// grpc-go's words for a call that nobody serves.
+fn unknown(path: &str) -> Status {
+    match path.strip_prefix('/').and_then(|path| path.rsplit_once('/')) {
+        Some((service, method)) if Rpc::ALL.iter().any(|rpc| rpc.labels()[1] == service) => {
+            Status::unimplemented(format!("unknown method {method} for service {service}"))
+        }
+        Some((service, _)) => Status::unimplemented(format!("unknown service {service}")),
+        None => Status::unimplemented(format!("malformed method name: {path:?}")),
+    }
+}
+
+/// What every call uses.
+pub(crate) struct Shared<R> {
+    pub(crate) replica: R,
+    pub(crate) options: Options,
+    pub(crate) metrics: Metrics,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) slow: SlowLog,
+    pub(crate) inflight: Inflight,
+}
+
+impl<R: Replica> Shared<R> {
+    /// Fills a response header; the revision only when the replica left it out.
+    pub(crate) fn fill(&self, header: &mut Option<ResponseHeader>) {
+        let standing = self.replica.standing();
+        let header = header.get_or_insert_default();
+        header.cluster_id = standing.cluster_id.get();
+        header.member_id = standing.member_id.get();
+        header.raft_term = standing.term;
+        if header.revision == 0 {
+            header.revision = standing.revision;
+        }
+    }
+}
+
+/// The bytes of large requests that are being received or answered.
+pub(crate) struct Inflight {
+    used: Arc<AtomicUsize>,
+    limit: usize,
+}
+
+/// A share of the limit, given back on drop.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    used: Arc<AtomicUsize>,
+    size: usize,
+}
+
+impl Inflight {
+    /// Requests up to this size are not counted: the number of streams bounds them.
+    const SMALL: usize = 64 << 10;
+
+    fn new(limit: usize) -> Self {
+        Self { used: Arc::default(), limit }
+    }
+
+    /// Makes room for a request of `size` bytes.
+    pub(crate) fn reserve(&self, size: usize) -> Result<Option<Reserved>, Error> {
+        if size <= Self::SMALL {
+            return Ok(None);
+        }
+        let reserved = Reserved { used: Arc::clone(&self.used), size };
+        let before = self.used.fetch_add(size, Ordering::Relaxed);
+        if before.saturating_add(size) > self.limit {
+            Err(Error::TooManyRequests)
+        } else {
+            Ok(Some(reserved))
+        }
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.used.fetch_sub(self.size, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests;

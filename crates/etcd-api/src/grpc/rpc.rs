@@ -1,0 +1,87 @@
+//! The calls that are counted by name.
+
+use crate::Error;
+
+macro_rules! rpcs {
+    ($($name:ident, $kind:literal, $service:literal, $method:literal;)*) => {
+        /// A call of the API. Streams that tonic serves are here too: they are admitted and counted alike.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Rpc {
+            $($name,)*
+        }
+
+        impl Rpc {
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The full name, as `/etcdserverpb.KV/Range`.
+            pub(crate) const fn path(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!("/", $service, "/", $method),)*
+                }
+            }
+
+            /// Finds the call of this path.
+            pub(crate) fn of_path(path: &str) -> Option<Self> {
+                match path {
+                    $(concat!("/", $service, "/", $method) => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// The values of the labels `grpc_type`, `grpc_service` and `grpc_method`.
+            pub(crate) const fn labels(self) -> [&'static str; 3] {
+                match self {
+                    $(Self::$name => [$kind, $service, $method],)*
+                }
+            }
+        }
+    };
+}
+
+rpcs! {
+    Range, "unary", "etcdserverpb.KV", "Range";
+    RangeStream, "server_stream", "etcdserverpb.KV", "RangeStream";
+    Put, "unary", "etcdserverpb.KV", "Put";
+    DeleteRange, "unary", "etcdserverpb.KV", "DeleteRange";
+    Txn, "unary", "etcdserverpb.KV", "Txn";
+    Compact, "unary", "etcdserverpb.KV", "Compact";
+    MemberAdd, "unary", "etcdserverpb.Cluster", "MemberAdd";
+    MemberRemove, "unary", "etcdserverpb.Cluster", "MemberRemove";
+    MemberUpdate, "unary", "etcdserverpb.Cluster", "MemberUpdate";
+    MemberList, "unary", "etcdserverpb.Cluster", "MemberList";
+    MemberPromote, "unary", "etcdserverpb.Cluster", "MemberPromote";
+    Alarm, "unary", "etcdserverpb.Maintenance", "Alarm";
+    Status, "unary", "etcdserverpb.Maintenance", "Status";
+    Defragment, "unary", "etcdserverpb.Maintenance", "Defragment";
+    Hash, "unary", "etcdserverpb.Maintenance", "Hash";
+    HashKv, "unary", "etcdserverpb.Maintenance", "HashKV";
+    Snapshot, "server_stream", "etcdserverpb.Maintenance", "Snapshot";
+    MoveLeader, "unary", "etcdserverpb.Maintenance", "MoveLeader";
+    Downgrade, "unary", "etcdserverpb.Maintenance", "Downgrade";
+    HealthCheck, "unary", "grpc.health.v1.Health", "Check";
+    HealthWatch, "server_stream", "grpc.health.v1.Health", "Watch";
+}
+
+impl Rpc {
+    /// Whether answers come as a stream.
+    pub(crate) const fn is_stream(self) -> bool {
+        matches!(self, Self::RangeStream | Self::Snapshot | Self::HealthWatch)
+    }
+
+    /// Why a call that is known is still refused; `None` when it is served.
+    pub(crate) const fn not_served(self) -> Option<Error> {
+        match self {
+            Self::RangeStream
+            | Self::MemberAdd
+            | Self::MemberRemove
+            | Self::MemberUpdate
+            | Self::MemberPromote
+            | Self::Defragment
+            | Self::Hash
+            | Self::Snapshot
+            | Self::MoveLeader
+            | Self::Downgrade => Some(Error::NotAvailable(self.labels()[2])),
+            _ => None,
+        }
+    }
+}

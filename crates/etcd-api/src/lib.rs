@@ -1,0 +1,44 @@
+//! What clients speak: etcd's v3 gRPC services, health, version and metrics, on one port.
+//!
+//! [`Api`] answers requests for a [`Replica`]: it validates them, applies the rules that hold for every call
+//! (learner, leader, client version, size, deadline), calls the replica, fills the response header and turns an
+//! [`Error`] into the code and text that clients compare. [`serve`] accepts connections for it, over one listener for
+//! gRPC (HTTP/2) and HTTP/1.1 alike; [`Workers`] are the threads that the connections live on.
+//!
+//! It is not a state machine and knows no Raft: what a request does is up to the replica.
+//!
+//! Invariants:
+//! - a request is validated before the replica sees it;
+//! - everything that a peer controls is bounded: connections, headers, bodies, label values, times;
+//! - values of keys are never logged.
+//!
+//! Drive it by implementing [`Replica`], then [`Api::new`] and [`serve`]; `examples/one_port.rs` does it in a
+//! screen. The validation rules stand alone too:
+//!
+//! ```
+//! use etcd_api::{Error, validate};
+//! use etcd_proto::etcdserverpb::RangeRequest;
+//!
+//! let refused = validate::range(&RangeRequest::default());
+//! assert_eq!(refused, Err(Error::EmptyKey));
+//! assert_eq!(Error::EmptyKey.to_string(), "etcdserver: key is not provided");
+//! ```
+
+mod error;
+mod replica;
+pub mod validate;
+
+mod api;
+mod cluster;
+mod grpc;
+mod http;
+mod kv;
+mod maintenance;
+
+pub mod metrics;
+mod serve;
+
+pub use api::{Api, Options};
+pub use error::Error;
+pub use replica::{KeyspaceHash, Replica, ReplicaStatus, Standing};
+pub use serve::{ServeOptions, StartError, Workers, serve};

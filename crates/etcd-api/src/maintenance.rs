@@ -1,0 +1,87 @@
+//! The service `etcdserverpb.Maintenance`.
+
+use etcd_proto::etcdserverpb::alarm_request::AlarmAction;
+use etcd_proto::etcdserverpb::{
+    AlarmMember, AlarmRequest, AlarmResponse, AlarmType, DowngradeInfo, HashKvRequest, HashKvResponse,
+    ResponseHeader, StatusRequest, StatusResponse,
+};
+
+use crate::api::Shared;
+use crate::grpc::{Call, Rpc};
+use crate::{Error, Replica};
+
+impl<R: Replica> Call<R> for StatusRequest {
+    const RPC: Rpc = Rpc::Status;
+    type Answer = StatusResponse;
+
+    fn for_learner(&self) -> bool {
+        true
+    }
+
+    async fn run(self, api: &Shared<R>) -> Result<StatusResponse, Error> {
+        let status = api.replica.status();
+        let standing = api.replica.standing();
+        let mut errors = status.errors;
+        if standing.leader == 0 {
+            errors.insert(0, Error::NoLeader.to_string());
+        }
+        errors.extend(api.replica.alarms().iter().map(alarm_text));
+        let mut header = None;
+        api.fill(&mut header);
+        Ok(StatusResponse {
+            header,
+            version: status.version,
+            db_size: status.db_size,
+            leader: standing.leader,
+            raft_index: status.index,
+            raft_term: standing.term,
+            raft_applied_index: status.applied_index,
+            errors,
+            db_size_in_use: status.db_in_use,
+            is_learner: standing.is_learner,
+            storage_version: status.storage_version.unwrap_or_default(),
+            db_size_quota: status.quota,
+            downgrade_info: Some(DowngradeInfo::default()),
+        })
+    }
+}
+
+impl<R: Replica> Call<R> for HashKvRequest {
+    const RPC: Rpc = Rpc::HashKv;
+    type Answer = HashKvResponse;
+
+    async fn run(self, api: &Shared<R>) -> Result<HashKvResponse, Error> {
+        let found = api.replica.hash_kv(self.revision).await?;
+        let mut header = Some(ResponseHeader { revision: found.revision, ..ResponseHeader::default() });
+        api.fill(&mut header);
+        Ok(HashKvResponse {
+            header,
+            hash: found.hash,
+            compact_revision: found.compact_revision,
+            hash_revision: found.hash_revision,
+        })
+    }
+}
+
+/// Only the question which alarms are active; `etcdctl endpoint health` asks it.
+impl<R: Replica> Call<R> for AlarmRequest {
+    const RPC: Rpc = Rpc::Alarm;
+    type Answer = AlarmResponse;
+
+    async fn run(self, api: &Shared<R>) -> Result<AlarmResponse, Error> {
+        if self.action != AlarmAction::Get as i32 {
+            return Err(Error::NotAvailable("raising and clearing alarms"));
+        }
+        let mut alarms = api.replica.alarms();
+        alarms.retain(|found| self.alarm == AlarmType::None as i32 || self.alarm == found.alarm);
+        let mut header = None;
+        api.fill(&mut header);
+        Ok(AlarmResponse { header, alarms })
+    }
+}
+
+/// An alarm as `endpoint status` shows it.
+fn alarm_text(alarm: &AlarmMember) -> String {
+    let name = AlarmType::try_from(alarm.alarm).map_or("UNKNOWN", |alarm| alarm.as_str_name());
+    format!("memberID:{} alarm:{name}", alarm.member_id)
+}

@@ -1,0 +1,163 @@
+//! Counters per call: `grpc_server_*` and the bytes of all calls.
+
+use std::cell::Cell;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use tonic::Code;
+
+use crate::grpc::Rpc;
+
+/// The codes as grpc-go names them, by number.
+const CODES: [&str; 17] = [
+    "OK",
+    "Canceled",
+    "Unknown",
+    "InvalidArgument",
+    "DeadlineExceeded",
+    "NotFound",
+    "AlreadyExists",
+    "PermissionDenied",
+    "ResourceExhausted",
+    "FailedPrecondition",
+    "Aborted",
+    "OutOfRange",
+    "Unimplemented",
+    "Internal",
+    "Unavailable",
+    "DataLoss",
+    "Unauthenticated",
+];
+
+/// Copies of the counters, so that threads do not fight for cache lines.
+const SHARDS: usize = 8;
+
+/// Counters of every call. Counting is one uncontended atomic addition.
+#[derive(Debug, Default)]
+pub(crate) struct Rpcs {
+    shards: [Shard; SHARDS],
+}
+
+/// One thread's copy; aligned so that no two share a pair of cache lines.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Shard {
+    calls: [Counters; Rpc::ALL.len()],
+    received_bytes: AtomicU64,
+    sent_bytes: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    started: AtomicU64,
+    received: AtomicU64,
+    sent: AtomicU64,
+    handled: [AtomicU64; CODES.len()],
+}
+
+/// A call in progress; counted as cancelled when it is dropped before it is done.
+pub(crate) struct Handled<'a> {
+    shard: &'a Shard,
+    rpc: Rpc,
+    code: Code,
+}
+
+impl Rpcs {
+    /// Counts the start of a call.
+    pub(crate) fn start(&self, rpc: Rpc) -> Handled<'_> {
+        let shard = self.shard();
+        add(&shard.calls[rpc as usize].started, 1);
+        Handled { shard, rpc, code: Code::Cancelled }
+    }
+
+    /// Counts a received message of `size` bytes.
+    pub(crate) fn received(&self, rpc: Rpc, size: usize) {
+        let shard = self.shard();
+        add(&shard.calls[rpc as usize].received, 1);
+        add(&shard.received_bytes, size as u64);
+    }
+
+    fn shard(&self) -> &Shard {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        thread_local! {
+            static MINE: Cell<Option<usize>> = const { Cell::new(None) };
+        }
+        let index = MINE.get().unwrap_or_else(|| {
+            let index = NEXT.fetch_add(1, Ordering::Relaxed);
+            MINE.set(Some(index));
+            index
+        });
+        &self.shards[index % SHARDS]
+    }
+
+    fn sum(&self, read: impl Fn(&Shard) -> &AtomicU64) -> u64 {
+        self.shards.iter().map(|shard| read(shard).load(Ordering::Relaxed)).sum()
+    }
+}
+
+impl Handled<'_> {
+    /// Counts a sent message of `size` bytes.
+    pub(crate) fn sent(&self, size: usize) {
+        add(&self.shard.calls[self.rpc as usize].sent, 1);
+        add(&self.shard.sent_bytes, size as u64);
+    }
+
+    /// How the call ended.
+    pub(crate) fn done(&mut self, code: Code) {
+        self.code = code;
+    }
+}
+
+impl Drop for Handled<'_> {
+    fn drop(&mut self) {
+        add(&self.shard.calls[self.rpc as usize].handled[self.code as usize], 1);
+    }
+}
+
+fn add(counter: &AtomicU64, count: u64) {
+    counter.fetch_add(count, Ordering::Relaxed);
+}
+
+impl Collector for Rpcs {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        type Read = fn(&Counters) -> &AtomicU64;
+        let families: [(&str, &str, Read); 3] = [
+            ("grpc_server_started", "Total number of RPCs started on the server", |c| &c.started),
+            ("grpc_server_msg_received", "Total number of messages received from clients", |c| &c.received),
+            ("grpc_server_msg_sent", "Total number of messages sent to clients", |c| &c.sent),
+        ];
+        for (name, help, read) in families {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for &rpc in Rpc::ALL {
+                let count = self.sum(|shard| read(&shard.calls[rpc as usize]));
+                ConstCounter::new(count).encode(family.encode_family(&labels(rpc))?)?;
+            }
+        }
+        let help = "Total number of RPCs completed on the server, regardless of success or failure";
+        let mut family = encoder.encode_descriptor("grpc_server_handled", help, None, MetricType::Counter)?;
+        for &rpc in Rpc::ALL {
+            for (number, code) in CODES.into_iter().enumerate() {
+                let count = self.sum(|shard| &shard.calls[rpc as usize].handled[number]);
+                let labels = (labels(rpc), [("grpc_code", code)]);
+                ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        bytes(&mut encoder, "received", "received from", self.sum(|shard| &shard.received_bytes))?;
+        bytes(&mut encoder, "sent", "sent to", self.sum(|shard| &shard.sent_bytes))
+    }
+}
+
+fn labels(rpc: Rpc) -> [(&'static str, &'static str); 3] {
+    let [kind, service, method] = rpc.labels();
+    [("grpc_type", kind), ("grpc_service", service), ("grpc_method", method)]
+}
+
+fn bytes(encoder: &mut DescriptorEncoder<'_>, name: &str, verb: &str, count: u64) -> Result<(), fmt::Error> {
+    let name = format!("etcd_network_client_grpc_{name}_bytes");
+    let help = format!("The total number of bytes {verb} grpc clients");
+    ConstCounter::new(count).encode(encoder.encode_descriptor(&name, &help, None, MetricType::Counter)?)
+}

@@ -1,0 +1,117 @@
+//! What the API needs of the member that it speaks for.
+
+use std::future::Future;
+
+use etcd_membership::{ClusterId, Member, MemberId};
+use etcd_proto::etcdserverpb::{
+    AlarmMember, CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest,
+    PutResponse, RangeRequest, RangeResponse, TxnRequest, TxnResponse,
+};
+
+use crate::Error;
+
+/// The replicated member behind the API.
+///
+/// Shape: requests arrive validated (`validate`); the answers' headers need only carry the revision, the ids and
+/// the term are filled here. Byte fields of a request share the buffer that they arrived in: copy what outlives
+/// the request by more than a proposal does.
+///
+/// Cancel safety: a future is dropped when its client goes away or its deadline passes; a proposal that was
+/// already made may still be applied.
+///
+/// Every method must end by itself (the replica's own request time-out); the API adds only the client's deadline.
+pub trait Replica: Clone + Send + Sync + 'static {
+    /// Reads; linearizable unless `serializable` is set.
+    fn range(&self, request: RangeRequest) -> impl Future<Output = Result<RangeResponse, Error>> + Send;
+
+    /// Writes one key.
+    fn put(&self, request: PutRequest) -> impl Future<Output = Result<PutResponse, Error>> + Send;
+
+    /// Deletes a key or an interval.
+    fn delete_range(
+        &self,
+        request: DeleteRangeRequest,
+    ) -> impl Future<Output = Result<DeleteRangeResponse, Error>> + Send;
+
+    /// Runs a transaction; one without writes is answered as a read.
+    fn txn(&self, request: TxnRequest) -> impl Future<Output = Result<TxnResponse, Error>> + Send;
+
+    /// Drops the history before a revision; waits for the storage when `physical` is set.
+    fn compact(
+        &self,
+        request: CompactionRequest,
+    ) -> impl Future<Output = Result<CompactionResponse, Error>> + Send;
+
+    /// The checksum of the keyspace up to `revision`; 0 means now.
+    fn hash_kv(&self, revision: i64) -> impl Future<Output = Result<KeyspaceHash, Error>> + Send;
+
+    /// Returns once this member has applied everything that was committed when it was called.
+    fn linearize(&self) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// The members as this member knows them.
+    fn members(&self) -> Vec<Member>;
+
+    /// Who this member is and where it stands. Called twice per request: a few atomic loads, no lock.
+    fn standing(&self) -> Standing;
+
+    /// The details that `Maintenance.Status` and `/version` show.
+    fn status(&self) -> ReplicaStatus;
+
+    /// The active alarms of the whole cluster.
+    fn alarms(&self) -> Vec<AlarmMember> {
+        Vec::new()
+    }
+}
+
+/// A member's identity and its view of the cluster at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The cluster that the member belongs to.
+    pub cluster_id: ClusterId,
+    /// The member itself.
+    pub member_id: MemberId,
+    /// The leader's id; 0 when none is known.
+    pub leader: u64,
+    /// The Raft term.
+    pub term: u64,
+    /// The newest applied revision.
+    pub revision: i64,
+    /// Whether the member has no vote.
+    pub is_learner: bool,
+}
+
+/// What a member tells about itself beyond its [`Standing`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReplicaStatus {
+    /// The etcd API level that the server speaks, as `3.7.0`.
+    pub version: String,
+    /// The version that all members agreed on; none until it is decided.
+    pub cluster_version: Option<String>,
+    /// The version of the storage format; none while it is unknown.
+    pub storage_version: Option<String>,
+    /// The committed index.
+    pub index: u64,
+    /// The applied index.
+    pub applied_index: u64,
+    /// The size of the database file, in bytes.
+    pub db_size: i64,
+    /// The part of it that holds data, in bytes.
+    pub db_in_use: i64,
+    /// The size at which writes are refused, in bytes.
+    pub quota: i64,
+    /// What is wrong, beside a missing leader and the alarms.
+    pub errors: Vec<String>,
+}
+
+/// A checksum of the keyspace that equal members share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyspaceHash {
+    /// CRC-32C over the revisions and values.
+    pub hash: u32,
+    /// The compaction that the checksum starts from; -1 when there was none.
+    pub compact_revision: i64,
+    /// The newest revision that it covers.
+    pub hash_revision: i64,
+    /// The member's revision when it was taken.
+    pub revision: i64,
+}

@@ -1,0 +1,128 @@
+//! One connection, from its first byte to its last.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::net::TcpStream;
+use tracing::debug;
+
+use super::ServeOptions;
+use super::drain::Drain;
+use super::protocol::{Protocol, Replayed, detect};
+use crate::{Api, Replica};
+
+/// What a client may send on one stream before it is read.
+const STREAM_WINDOW: u32 = 1 << 20;
+/// The same for a whole connection. Large: HTTP/2 counts unread small frames against half of it, and closes the
+/// connection when there are too many.
+const CONNECTION_WINDOW: u32 = 16 << 20;
+/// Streams that a client may reset before it is told to go away. Generous: cancelling many watches is legitimate.
+const RESET_STREAMS: usize = 4096;
+
+/// What all connections of one listener share.
+pub(super) struct Shared<R> {
+    pub(super) api: Api<R>,
+    pub(super) options: ServeOptions,
+    pub(super) drain: Drain,
+}
+
+/// An accepted connection that no runtime owns yet.
+pub(super) struct Connection<R> {
+    pub(super) stream: std::net::TcpStream,
+    pub(super) remote: SocketAddr,
+    pub(super) shared: Arc<Shared<R>>,
+}
+
+impl<R: Replica> Connection<R> {
+    /// Serves the connection on the current runtime.
+    pub(super) async fn run(self) {
+        let remote = self.remote;
+        if let Err(error) = self.serve().await {
+            debug!(%remote, error = &*error, "connection ended early");
+        }
+    }
+
+    async fn serve(self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let stream = TcpStream::from_std(self.stream)?;
+        let shared = &self.shared;
+        let detected = tokio::time::timeout(shared.options.header_read_timeout, detect(stream));
+        let detected = shared.drain.until_started(Box::pin(detected)).await;
+        let Some(detected) = detected else { return Ok(()) };
+        let (protocol, stream) = detected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        match protocol {
+            Protocol::Http1 => finish(http1_connection(shared, self.remote, stream), shared).await,
+            Protocol::Http2 => finish(http2_connection(shared, self.remote, stream), shared).await,
+        }
+    }
+}
+
+/// Runs a connection to its end; once draining starts, only until its open requests are answered.
+async fn finish<C, R>(
+    connection: C,
+    shared: &Shared<R>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
+where
+    C: GracefulConnection<Error = hyper::Error, Output = hyper::Result<()>>,
+{
+    let mut connection = std::pin::pin!(connection);
+    if let Some(ended) = shared.drain.until_started(connection.as_mut()).await {
+        return Ok(ended?);
+    }
+    connection.as_mut().graceful_shutdown();
+    match tokio::time::timeout(shared.options.drain_timeout, connection).await {
+        Ok(ended) => Ok(ended?),
+        Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+    }
+}
+
+fn http1_connection<R: Replica>(
+    shared: &Arc<Shared<R>>,
+    remote: SocketAddr,
+    stream: Replayed,
+) -> impl GracefulConnection<Error = hyper::Error, Output = hyper::Result<()>> {
+    let options = &shared.options;
+    let api = shared.api.clone();
+    let service = service_fn(move |request| {
+        let api = api.clone();
+        async move { Ok::<_, Infallible>(api.respond(request, remote).await) }
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(options.header_read_timeout)
+        .max_buf_size((options.max_header_bytes as usize).max(8 << 10))
+        .half_close(true);
+    builder.serve_connection(TokioIo::new(stream), service)
+}
+
+fn http2_connection<R: Replica>(
+    shared: &Arc<Shared<R>>,
+    remote: SocketAddr,
+    stream: Replayed,
+) -> impl GracefulConnection<Error = hyper::Error, Output = hyper::Result<()>> {
+    let options = &shared.options;
+    let shared = Arc::clone(shared);
+    let service = service_fn(move |request| {
+        let shared = Arc::clone(&shared);
+        async move { Ok::<_, Infallible>(shared.api.respond(request, remote).await) }
+    });
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .auto_date_header(false)
+        .max_concurrent_streams(options.max_concurrent_streams)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(options.max_header_bytes.max(8 << 10))
+        .max_pending_accept_reset_streams(RESET_STREAMS)
+        .max_local_error_reset_streams(RESET_STREAMS)
+        .keep_alive_interval(options.keep_alive_interval)
+        .keep_alive_timeout(options.keep_alive_timeout);
+    builder.serve_connection(TokioIo::new(stream), service)
+}
