@@ -1,0 +1,138 @@
+//! Sending a database to a peer that is too far behind for the log.
+//!
+//! # Source
+//! etcd `server/etcdserver/api/rafthttp/snapshot_sender.go`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use etcd_proto::prost::Message as _;
+use etcd_proto::raftpb::Message;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, StatusCode};
+use tokio::time::{Instant, sleep};
+use tracing::{info, warn};
+
+use super::Peer;
+use crate::blocking::{self, ChannelBody};
+use crate::exchange::{Exchange, ExchangeError, request};
+use crate::metrics::SnapshotMetrics;
+use crate::node::SnapshotSource;
+use crate::url::PeerUrl;
+
+/// Reports a failure unless told otherwise, also when the task is cancelled.
+struct Outcome {
+    peer: Arc<Peer>,
+    metrics: SnapshotMetrics,
+    ok: bool,
+}
+
+impl Drop for Outcome {
+    fn drop(&mut self) {
+        self.metrics.inflight.dec();
+        if self.ok {
+            self.metrics.success.inc();
+        } else {
+            self.metrics.failures.inc();
+            self.peer.lose();
+        }
+        self.peer.snapshot.store(false, Ordering::Release);
+        self.peer.node().report_snapshot(self.peer.id, self.ok);
+    }
+}
+
+/// Sends `message` and, behind it, the database.
+pub(super) async fn send(peer: Arc<Peer>, message: Message, source: Box<dyn SnapshotSource>) {
+    let metrics = peer.shared.metrics.sent_snapshot(peer.id);
+    metrics.inflight.inc();
+    let mut outcome = Outcome { peer: Arc::clone(&peer), metrics, ok: false };
+    let Ok(_permit) = Arc::clone(&peer.shared.snapshot_sends).acquire_owned().await else { return };
+    let index = message.snapshot.as_ref().and_then(|snapshot| snapshot.metadata.as_ref()).map(|meta| meta.index);
+    let start = Instant::now();
+    let url = peer.urls.pick();
+    info!(peer_id = %peer.id, url = %url, snapshot_index = index, "sending database snapshot");
+    match transfer(&peer, &url, &message, source).await {
+        Ok(bytes) => {
+            outcome.ok = true;
+            outcome.metrics.bytes.inc_by(bytes);
+            outcome.metrics.seconds.observe(start.elapsed().as_secs_f64());
+            peer.status.activate();
+            let took_ms = start.elapsed().as_millis();
+            info!(peer_id = %peer.id, snapshot_index = index, bytes, took_ms, "sent database snapshot");
+        }
+        Err(error) => {
+            peer.urls.unreachable(&url);
+            peer.status.deactivate("post snapshot", url.as_str(), &error.to_string());
+            peer.shared.heed(peer.id, &error, false);
+            warn!(peer_id = %peer.id, url = %url, snapshot_index = index, %error, "failed to send database snapshot");
+        }
+    }
+}
+
+/// Returns the bytes sent.
+async fn transfer(
+    peer: &Peer,
+    url: &PeerUrl,
+    message: &Message,
+    source: Box<dyn SnapshotSource>,
+) -> Result<u64, ExchangeError> {
+    let mut exchange = Exchange::open(&peer.shared.connector(), url).await?;
+    let (mut writer, body, progress) = blocking::body(framed(message));
+    let writing = tokio::task::spawn_blocking(move || {
+        source.write_to(&mut writer)?;
+        writer.finish()
+    });
+    let mut request = request(&peer.shared, Method::POST, url, "/raft/snapshot", body);
+    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    let posted = tokio::select! {
+        posted = post(&mut exchange, request) => posted,
+        () = stalled(peer, &progress) => Err(ExchangeError::Timeout),
+    };
+    // Closes the body, so that the writing thread cannot wait for ever.
+    drop(exchange);
+    let written = writing.await;
+    posted?;
+    match written {
+        Ok(Ok(())) => Ok(progress.load(Ordering::Relaxed)),
+        Ok(Err(error)) => Err(ExchangeError::Body(error.to_string())),
+        Err(error) => Err(ExchangeError::Body(error.to_string())),
+    }
+}
+
+async fn post(
+    exchange: &mut Exchange<ChannelBody>,
+    request: http::Request<ChannelBody>,
+) -> Result<(), ExchangeError> {
+    let response = exchange.send(request).await?;
+    if response.status() == StatusCode::NO_CONTENT {
+        return Ok(());
+    }
+    Err(exchange.refusal(response).await)
+}
+
+/// Returns once nothing has moved for too long.
+async fn stalled(peer: &Peer, progress: &AtomicU64) {
+    let options = peer.options();
+    let patience = options.snapshot_stall.max(options.snapshot_answer);
+    let step = options.snapshot_stall.min(Duration::from_secs(1));
+    let mut last = (progress.load(Ordering::Relaxed), Instant::now());
+    loop {
+        sleep(step).await;
+        let now = progress.load(Ordering::Relaxed);
+        if now != last.0 {
+            last = (now, Instant::now());
+        } else if last.1.elapsed() >= patience {
+            return;
+        }
+    }
+}
+
+fn framed(message: &Message) -> Bytes {
+    let len = message.encoded_len();
+    let mut bytes = BytesMut::with_capacity(8 + len);
+    bytes.put_u64(len as u64);
+    message.encode_raw(&mut bytes);
+    bytes.freeze()
+}

@@ -1,0 +1,4 @@
+//! Transports that talk to each other on loopback.
+
+mod delivery;
+mod support;
