@@ -1,0 +1,92 @@
+//! What a core knows of itself.
+
+use etcd_proto::raftpb;
+
+use super::{Core, Leadership, Role};
+use crate::convert::{conf, message};
+
+/// A member's state at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CoreStatus {
+    /// The member's id.
+    pub id: u64,
+    /// Leader, term and role.
+    pub leadership: Leadership,
+    /// The highest index that is known to be committed.
+    pub commit: u64,
+    /// The highest index that raft was told is applied.
+    pub applied: u64,
+    /// The last index of the log, durable or not.
+    pub last_index: u64,
+    /// The first index that is still in memory.
+    pub first_index: u64,
+}
+
+impl Core {
+    /// This member's id.
+    pub fn id(&self) -> u64 {
+        self.options.id
+    }
+
+    /// Leader, role, term and indexes.
+    pub fn status(&self) -> CoreStatus {
+        CoreStatus {
+            id: self.id(),
+            leadership: self.current_leadership(),
+            commit: self.commit(),
+            applied: self.raw.raft.raft_log.applied,
+            last_index: self.last_index(),
+            first_index: self.raw.raft.raft_log.first_index(),
+        }
+    }
+
+    /// The hard state that has to be durable at last; a driver saves it when it stops.
+    pub fn hard_state(&self) -> raftpb::HardState {
+        message::hard_state_from_raft(&self.raw.raft.hard_state())
+    }
+
+    /// The configuration as of the newest applied change.
+    pub fn conf_state(&self) -> raftpb::ConfState {
+        conf::state_from_raft(self.raw.store().conf_state.clone())
+    }
+
+    /// The highest index that a follower has acknowledged, and whether it was heard of since the last check of
+    /// the quorum. `None` unless this member leads and `id` is part of the configuration.
+    pub fn progress_of(&self, id: u64) -> Option<(u64, bool)> {
+        let pr = self.is_leader().then(|| self.raw.raft.prs().get(id)).flatten()?;
+        Some((pr.matched, pr.recent_active))
+    }
+
+    pub(super) fn current_leadership(&self) -> Leadership {
+        let raft = &self.raw.raft;
+        Leadership { leader: raft.leader_id, term: raft.term, role: Role::from(raft.state) }
+    }
+
+    /// Whether this member leads.
+    pub fn is_leader(&self) -> bool {
+        self.raw.raft.state == raft::StateRole::Leader
+    }
+
+    pub(super) fn term(&self) -> u64 {
+        self.raw.raft.term
+    }
+
+    pub(super) fn commit(&self) -> u64 {
+        self.raw.raft.raft_log.committed
+    }
+
+    pub(super) fn last_index(&self) -> u64 {
+        self.raw.raft.raft_log.last_index()
+    }
+
+    /// Whether the log has an entry of this term at this index, or begins right after it.
+    pub(super) fn matches(&self, index: u64, term: u64) -> bool {
+        self.knows(index) && self.raw.raft.raft_log.match_term(index, term)
+    }
+
+    /// Whether the term at this index is known.
+    pub(super) fn knows(&self, index: u64) -> bool {
+        let log = &self.raw.raft.raft_log;
+        index + 1 >= log.first_index() && index <= log.last_index()
+    }
+}
