@@ -86,6 +86,19 @@ impl FromStr for Urls {
     }
 }
 
+impl serde::Serialize for Urls {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(&self.0)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Urls {
+    /// From a list of texts, which may be empty.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::<Url>::deserialize(deserializer).map(|urls| urls.into_iter().collect())
+    }
+}
+
 impl fmt::Display for Urls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, url) in self.0.iter().enumerate() {

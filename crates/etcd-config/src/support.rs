@@ -1,0 +1,130 @@
+//! What this version does not do yet, and what it will never need to do.
+//!
+//! A flag in [`UNSUPPORTED`] stops the start when it is set to anything but its default. To support it, delete its
+//! line.
+
+use crate::config::Config;
+use crate::{flags, gates};
+
+/// Flag, what to do instead.
+pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
+    ("listen-client-http-urls", "leave it out: HTTP and gRPC share --listen-client-urls"),
+    ("listen-metrics-urls", "leave it out: metrics are served on --listen-client-urls"),
+    ("memory-mlock", "leave it out, and turn swap off on the host"),
+    ("quota-backend-bytes", "leave it out: no quota is enforced"),
+    ("grpc-keepalive-min-time", "leave it out: clients may ping as they like"),
+    ("enable-grpc-gateway", "leave it out, and use the gRPC API"),
+    ("bootstrap-defrag-threshold-megabytes", "leave it out"),
+    ("max-learners", "leave it out"),
+    ("discovery", "use --initial-cluster"),
+    ("discovery-proxy", "use --initial-cluster"),
+    ("discovery-token", "use --initial-cluster"),
+    ("discovery-endpoints", "use --initial-cluster"),
+    ("discovery-dial-timeout", "use --initial-cluster"),
+    ("discovery-request-timeout", "use --initial-cluster"),
+    ("discovery-keepalive-time", "use --initial-cluster"),
+    ("discovery-keepalive-timeout", "use --initial-cluster"),
+    ("discovery-insecure-transport", "use --initial-cluster"),
+    ("discovery-insecure-skip-tls-verify", "use --initial-cluster"),
+    ("discovery-cert", "use --initial-cluster"),
+    ("discovery-key", "use --initial-cluster"),
+    ("discovery-cacert", "use --initial-cluster"),
+    ("discovery-user", "use --initial-cluster"),
+    ("discovery-password", "use --initial-cluster"),
+    ("discovery-srv", "use --initial-cluster"),
+    ("discovery-srv-name", "use --initial-cluster"),
+    ("enable-v2", "leave it out, and use the v3 API"),
+    ("auto-compaction-retention", "leave it out, and compact with 'etcdctl compact'"),
+    ("cert-file", "use http URLs"),
+    ("key-file", "use http URLs"),
+    ("client-cert-auth", "use http URLs"),
+    ("client-cert-file", "use http URLs"),
+    ("client-key-file", "use http URLs"),
+    ("client-crl-file", "use http URLs"),
+    ("client-cert-allowed-hostname", "use http URLs"),
+    ("trusted-ca-file", "use http URLs"),
+    ("auto-tls", "use http URLs"),
+    ("peer-cert-file", "use http URLs"),
+    ("peer-key-file", "use http URLs"),
+    ("peer-client-cert-auth", "use http URLs"),
+    ("peer-client-cert-file", "use http URLs"),
+    ("peer-client-key-file", "use http URLs"),
+    ("peer-crl-file", "use http URLs"),
+    ("peer-trusted-ca-file", "use http URLs"),
+    ("peer-cert-allowed-cn", "use http URLs"),
+    ("peer-cert-allowed-hostname", "use http URLs"),
+    ("peer-auto-tls", "use http URLs"),
+    ("peer-skip-client-san-verification", "use http URLs"),
+    ("self-signed-cert-validity", "use http URLs"),
+    ("cipher-suites", "use http URLs"),
+    ("tls-min-version", "use http URLs"),
+    ("tls-max-version", "use http URLs"),
+    ("cors", "leave it out"),
+    ("host-whitelist", "leave it out"),
+    ("auth-token", "leave it out"),
+    ("bcrypt-cost", "leave it out"),
+    ("auth-token-ttl", "leave it out"),
+    ("enable-pprof", "leave it out, and use a profiler of the system, such as perf"),
+    ("metrics", "leave it out: the basic metrics are served"),
+    ("enable-log-rotation", "leave it out, and rotate with a tool of the system, such as logrotate"),
+    ("log-rotation-config-json", "leave it out, and rotate with a tool of the system, such as logrotate"),
+    ("enable-distributed-tracing", "leave it out"),
+    ("distributed-tracing-address", "leave it out"),
+    ("distributed-tracing-service-name", "leave it out"),
+    ("distributed-tracing-instance-id", "leave it out"),
+    ("distributed-tracing-sampling-rate", "leave it out"),
+    ("corrupt-check-time", "leave it out, and compare hashes with 'etcdctl endpoint hashkv'"),
+    ("compact-hash-check-time", "leave it out, and compare hashes with 'etcdctl endpoint hashkv'"),
+    ("watch-progress-notify-interval", "leave it out"),
+    ("downgrade-check-time", "leave it out"),
+    ("force-new-cluster", "leave it out"),
+    ("proxy", "point clients at the members: etcd 3.6 has no v2 proxy either"),
+    ("experimental-enable-v2v3", "leave it out: etcd 3.6 has no such emulation either"),
+];
+
+/// Flag, why setting it changes nothing. These are accepted, so that old start scripts work.
+pub(crate) const NO_EFFECT: &[(&str, &str)] = &[
+    ("backend-bbolt-freelist-type", "the database is not bbolt and has no such free list"),
+    (
+        "max-snapshots",
+        "there are no snapshot files to keep; it is deprecated in 3.6 and will be decommissioned in 3.8",
+    ),
+    ("v2-deprecation", "it is deprecated and scheduled for removal in v3.8"),
+    ("logger", "the log is always structured"),
+    ("log-package-levels", "there are no levels of single packages; use --log-level"),
+    ("next-cluster-version-compatible", "it was for upgrades from 3.4 to 3.5"),
+    ("proxy-failure-wait", "there is no v2 proxy"),
+    ("proxy-refresh-interval", "there is no v2 proxy"),
+    ("proxy-dial-timeout", "there is no v2 proxy"),
+    ("proxy-write-timeout", "there is no v2 proxy"),
+    ("proxy-read-timeout", "there is no v2 proxy"),
+];
+
+/// One line for each setting that would be silently wrong; `differs` tells whether a flag is not at its default.
+pub(crate) fn unsupported(config: &Config, differs: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut lines: Vec<String> = UNSUPPORTED
+        .iter()
+        .filter(|(flag, _)| differs(flag))
+        .map(|(flag, instead)| format!("--{flag}: not available in this version yet; {instead}"))
+        .collect();
+    if config.log_outputs.iter().any(|output| output == "systemd/journal") {
+        lines.push(
+            "--log-outputs: systemd/journal is not available in this version yet; use default, which systemd \
+             takes into the journal"
+                .to_owned(),
+        );
+    }
+    let changed = gates::parse(&config.feature_gates).map(|gates| gates::changed(&gates)).unwrap_or_default();
+    lines.extend(changed.into_iter().map(|(gate, value)| {
+        format!("--feature-gates: {gate}={value} is not available in this version yet; leave it out")
+    }));
+    lines
+}
+
+/// One line for each flag that is set and changes nothing.
+pub(crate) fn without_effect(is_set: impl Fn(&str) -> bool, differs: impl Fn(&str) -> bool) -> Vec<String> {
+    let ignored = flags::all().filter(|flag| flag.kind == flags::Kind::Ignored && is_set(flag.name));
+    let ignored = ignored.map(|flag| format!("flag --{} is no longer supported - ignoring", flag.name));
+    let without = NO_EFFECT.iter().filter(|(flag, _)| differs(flag));
+    ignored.chain(without.map(|(flag, why)| format!("--{flag} has no effect: {why}"))).collect()
+}
