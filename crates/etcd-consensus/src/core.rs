@@ -9,6 +9,7 @@ use raft::{RawNode, StateRole};
 
 use crate::convert::{entry, message};
 use crate::logger;
+use applied::AppliedConf;
 use options::CoreOptions;
 use output::{Leadership, Role};
 use recover::{LoadError, RecoveredLog};
@@ -16,6 +17,7 @@ use storage::LogStore;
 use timeouts::Timeouts;
 use validate::StepError;
 
+mod applied;
 mod membership;
 pub(crate) mod options;
 pub(crate) mod output;
@@ -64,6 +66,7 @@ pub struct Core {
     /// A hard state that differs from the saved one in nothing but the commit index, and waits for company.
     unsaved: Option<eraftpb::HardState>,
     leadership: Leadership,
+    applied_conf: AppliedConf,
     /// Questions of other members that wait until this leader has committed in its term.
     early_reads: VecDeque<eraftpb::Message>,
     /// Committed entries that were handed out: index of the last one of a batch, and bytes.
@@ -71,8 +74,10 @@ pub struct Core {
     unapplied_bytes: u64,
     /// What the state machine reported; raft is told as soon as it can take it.
     applied: u64,
-    /// Index of a snapshot that was handed out and is not applied.
-    installing: Option<u64>,
+    /// A snapshot that was handed out and is not applied.
+    installing: Option<eraftpb::SnapshotMetadata>,
+    /// The commit index that was last given out to be saved.
+    saved_commit: u64,
     restarts_at: Option<raftpb::SnapshotMetadata>,
 }
 
@@ -95,6 +100,8 @@ impl Core {
             index: store.base.index,
             term: store.base.term,
         };
+        let applied_conf = AppliedConf::restore(&store.conf_state).map_err(|_| LoadError::ConfState)?;
+        let saved_commit = store.hard_state.commit;
         let config = options.config(applied);
         let raw = RawNode::new(&config, store, &logger::logger())
             .map_err(|source| LoadError::Settings { source })?;
@@ -108,11 +115,13 @@ impl Core {
             options,
             rounds: VecDeque::new(),
             unsaved: None,
+            applied_conf,
             early_reads: VecDeque::new(),
             unapplied: VecDeque::new(),
             unapplied_bytes: 0,
             applied,
             installing: None,
+            saved_commit,
             restarts_at: restart.then_some(start),
         };
         core.set_timeout();

@@ -75,12 +75,14 @@ impl Core {
         let Change::Raft(change) = change.ok_or(ConfChangeError::UnknownType)? else {
             return Ok(self.conf_state());
         };
-        let state = self
-            .raw
-            .apply_conf_change(&change)
-            .map_err(|error| ConfChangeError::Refused(error.to_string()))?;
+        let refused = |error: raft::Error| ConfChangeError::Refused(error.to_string());
+        let state = self.applied_conf.change(&change).map_err(refused)?;
+        let superseded = self.installing.is_some() || self.raw.snap().is_some();
+        if !superseded {
+            self.raw.apply_conf_change(&change).map_err(refused)?;
+            self.step_down_unless_voter();
+        }
         self.raw.mut_store().conf_state = state.clone();
-        self.step_down_unless_voter();
         Ok(conf::state_from_raft(state))
     }
 

@@ -1,6 +1,9 @@
 //! What the driver reports back: durable, applied, compacted, unreachable.
 
+use raft::eraftpb::SnapshotMetadata;
+
 use super::Core;
+use super::applied::AppliedConf;
 
 impl Core {
     /// Every round up to and including `round` is durable. A snapshot in it is installed as well.
@@ -48,6 +51,15 @@ impl Core {
         }
         self.raw.advance_apply_to(index);
         self.raw.mut_store().applied = index;
-        self.installing = self.installing.filter(|snapshot| *snapshot > index);
+        if let Some(snapshot) = self.installing.take_if(|snapshot| snapshot.index <= index) {
+            self.installed(snapshot);
+        }
+    }
+
+    /// The state machine has taken the snapshot's configuration over with its data.
+    fn installed(&mut self, mut snapshot: SnapshotMetadata) {
+        let state = snapshot.take_conf_state();
+        self.applied_conf = AppliedConf::restore(&state).expect("a configuration that was validated on arrival");
+        self.raw.mut_store().conf_state = state;
     }
 }

@@ -79,8 +79,7 @@ pub(super) fn load(recovered: RecoveredLog) -> Result<(LogStore, bool), LoadErro
     store.append(entries.into_iter().map(entry::to_raft).collect());
     let restart = must_restart(&store, applied)?;
     if restart {
-        let conf_state = std::mem::take(&mut store.conf_state);
-        store.reset(applied, conf_state);
+        store.reset(applied);
     }
     store.applied = applied.index;
     store.hard_state = usable_hard_state(&store, hard_state);

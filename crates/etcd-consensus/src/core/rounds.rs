@@ -36,8 +36,8 @@ impl Core {
         if !ready.snapshot().is_empty() {
             let metadata = ready.snapshot().get_metadata().clone();
             let base = Position { index: metadata.index, term: metadata.term };
-            self.raw.mut_store().reset(base, metadata.get_conf_state().clone());
-            self.installing = Some(metadata.index);
+            self.raw.mut_store().reset(base);
+            self.installing = Some(metadata.clone());
             persist.snapshot = Some(message::metadata_from_raft(metadata));
         }
         let entries = ready.take_entries();
@@ -49,6 +49,7 @@ impl Core {
         }
         if persist.must_sync {
             persist.hard_state = self.unsaved.take().map(|state| message::hard_state_from_raft(&state));
+            self.saved_commit = persist.hard_state.map_or(self.saved_commit, |state| state.commit);
         }
         persist
     }

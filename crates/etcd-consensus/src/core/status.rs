@@ -40,9 +40,17 @@ impl Core {
         }
     }
 
-    /// The hard state that has to be durable at last; a driver saves it when it stops.
+    /// The hard state as raft has it.
     pub fn hard_state(&self) -> raftpb::HardState {
         message::hard_state_from_raft(&self.raw.raft.hard_state())
+    }
+
+    /// The hard state to save beside a snapshot mark, or when a driver stops: its commit index is not beyond what
+    /// is durable, and not before what earlier rounds saved.
+    pub fn durable_hard_state(&self) -> raftpb::HardState {
+        let state = self.hard_state();
+        let commit = state.commit.min(self.raw.raft.raft_log.persisted).max(self.saved_commit);
+        raftpb::HardState { commit, ..state }
     }
 
     /// The configuration as of the newest applied change.

@@ -56,10 +56,9 @@ impl LogStore {
     }
 
     /// Forgets everything and starts again after `base`.
-    pub(crate) fn reset(&mut self, base: Position, conf_state: ConfState) {
+    pub(crate) fn reset(&mut self, base: Position) {
         self.base = base;
         self.entries.clear();
-        self.conf_state = conf_state;
     }
 
     /// Drops the entries up to and including `index`, which must be applied. A no-op when that was done before.
