@@ -59,7 +59,8 @@ impl Core {
     /// The state machine has taken the snapshot's configuration over with its data.
     fn installed(&mut self, mut snapshot: SnapshotMetadata) {
         let state = snapshot.take_conf_state();
-        self.applied_conf = AppliedConf::restore(&state).expect("a configuration that was validated on arrival");
+        self.applied_conf =
+            AppliedConf::restore(&state).expect("a configuration that was validated on arrival");
         self.raw.mut_store().conf_state = state;
     }
 }

@@ -1,0 +1,81 @@
+//! What the threads and the handle share: counters, the wake-up, and how it ends.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
+
+use tokio::sync::watch;
+use tracing::error;
+
+use super::metrics::Metrics;
+use crate::Leadership;
+
+/// Shared by the threads of one member.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// The newest durable round. Stored by `wal` before it sends the round's messages.
+    pub(crate) persisted: AtomicU64,
+    /// The newest applied index. Stored by `apply`.
+    pub(crate) applied: AtomicU64,
+    /// Published by `raft`.
+    pub(crate) commit: AtomicU64,
+    pub(crate) last_index: AtomicU64,
+    pub(crate) tick: AtomicU32,
+    pub(crate) leadership: watch::Sender<Leadership>,
+    pub(crate) metrics: Metrics,
+    stopping: AtomicBool,
+    stopped: watch::Sender<Option<Arc<str>>>,
+    raft: OnceLock<Thread>,
+}
+
+impl Shared {
+    pub(crate) fn new(leadership: Leadership, applied: u64) -> Self {
+        Self {
+            persisted: AtomicU64::new(0),
+            applied: AtomicU64::new(applied),
+            commit: AtomicU64::new(applied),
+            last_index: AtomicU64::new(applied),
+            tick: AtomicU32::new(0),
+            leadership: watch::Sender::new(leadership),
+            metrics: Metrics::default(),
+            stopping: AtomicBool::new(false),
+            stopped: watch::Sender::new(None),
+            raft: OnceLock::new(),
+        }
+    }
+
+    /// Tells whom to wake. Called by the `raft` thread before it looks at its queues for the first time.
+    pub(crate) fn set_raft_thread(&self, thread: Thread) {
+        let _ = self.raft.set(thread);
+    }
+
+    /// Wakes the `raft` thread when it sleeps; otherwise its next sleep ends at once.
+    pub(crate) fn wake(&self) {
+        if let Some(thread) = self.raft.get() {
+            thread.unpark();
+        }
+    }
+
+    /// Asks the threads to end.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Ends the member because it cannot go on. The first reason counts; none does after [`Shared::stop`].
+    pub(crate) fn fail(&self, reason: &str) {
+        if !self.stopping.swap(true, Ordering::AcqRel) {
+            error!(reason, "consensus stops");
+            self.stopped.send_replace(Some(reason.into()));
+        }
+        self.wake();
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn stopped(&self) -> watch::Receiver<Option<Arc<str>>> {
+        self.stopped.subscribe()
+    }
+}
