@@ -66,7 +66,7 @@ pub(crate) fn show(duration: Duration) -> String {
         let whole = value / scale;
         let digits = format!("{:0width$}", value % scale, width = scale.ilog10() as usize);
         let digits = digits.trim_end_matches('0');
-        if value % scale == 0 { whole.to_string() } else { format!("{whole}.{digits}") }
+        if value.is_multiple_of(scale) { whole.to_string() } else { format!("{whole}.{digits}") }
     };
     match nanos {
         0 => "0s".to_owned(),

@@ -13,8 +13,9 @@
 //! ```
 //! use etcd_config::{Invocation, parse};
 //!
-//! let arguments = ["--name=infra0", "-election-timeout", "2s000"];
-//! assert_eq!(parse(arguments.map(Into::into), []).unwrap_err().exit_code, 2);
+//! let failure = parse(["--election-timeout=soon".into()], []).unwrap_err();
+//! assert_eq!(failure.to_string(), "invalid value \"soon\" for flag -election-timeout: parse error");
+//! assert_eq!(failure.exit_code, 2);
 //!
 //! let Invocation::Run(config, _) = parse(["--name=infra0".into()], [])? else { unreachable!() };
 //! assert_eq!(config.data_dir.to_str(), Some("infra0.etcd"));
@@ -31,6 +32,7 @@ pub mod flags;
 mod gates;
 pub mod help;
 mod layers;
+mod listeners;
 mod notice;
 mod parse;
 mod rules;

@@ -47,6 +47,9 @@ fn bytes() -> impl Strategy<Value = OsString> {
 }
 
 proptest! {
+    // clap checks its own table anew for each case, which takes most of the time.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn arguments_and_variables(
         argv in proptest::collection::vec(argument(), 0..6),

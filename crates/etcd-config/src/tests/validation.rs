@@ -270,3 +270,24 @@ fn a_bad_file_is_refused() {
         ["could not read the configuration file \"x\": entity not found"]
     );
 }
+
+#[test]
+fn listeners_need_certificates() {
+    let (config, _) = accept(
+        &[
+            "--listen-peer-urls=https://127.0.1.11:2380,http://127.0.1.11:1",
+            "--listen-client-urls=https://127.0.1.12:2379",
+            "--advertise-client-urls=https://127.0.1.12:2379",
+        ],
+        &[],
+    );
+    assert_eq!(
+        config.check_listeners().unwrap_err().mistakes,
+        [
+            "cannot listen on TLS for 127.0.1.11:2380: KeyFile and CertFile are not presented",
+            "TLS key/cert (--cert-file, --key-file) must be provided for client url https://127.0.1.12:2379 with HTTPS scheme",
+            "TLS is not available in this version yet; use http URLs",
+        ]
+    );
+    assert_eq!(accept(&[], &[]).0.check_listeners(), Ok(()));
+}
