@@ -4,7 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -18,11 +18,30 @@ const WAITING: usize = 4;
 type Chunk = io::Result<Bytes>;
 
 /// A body that is written by a thread.
-pub(crate) fn body(first: Bytes) -> (BodyWriter, ChannelBody, Arc<AtomicU64>) {
+pub(crate) fn body(first: Bytes) -> (BodyWriter, ChannelBody, Arc<Progress>) {
     let (sender, receiver) = mpsc::channel(WAITING);
-    let progress = Arc::new(AtomicU64::new(0));
+    let progress = Arc::new(Progress::default());
     let body = ChannelBody { first: Some(first), receiver, progress: Arc::clone(&progress), ended: false };
     (BodyWriter { sender, buffer: BytesMut::with_capacity(CHUNK) }, body, progress)
+}
+
+/// How far the sending of a body is.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    bytes: AtomicU64,
+    ended: AtomicBool,
+}
+
+impl Progress {
+    /// Bytes handed to the connection.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether there are no more to come.
+    pub(crate) fn ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
 }
 
 /// The writing end; without [`BodyWriter::finish`] the body ends in an error, never in silence.
@@ -68,8 +87,7 @@ impl io::Write for BodyWriter {
 pub(crate) struct ChannelBody {
     first: Option<Bytes>,
     receiver: mpsc::Receiver<Option<Chunk>>,
-    /// Bytes handed out so far; one more when the body has ended.
-    progress: Arc<AtomicU64>,
+    progress: Arc<Progress>,
     ended: bool,
 }
 
@@ -77,7 +95,10 @@ impl Body for ChannelBody {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let this = self.get_mut();
         if this.ended {
             return Poll::Ready(None);
@@ -88,12 +109,12 @@ impl Body for ChannelBody {
         };
         match chunk {
             Some(Some(Ok(chunk))) => {
-                this.progress.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+                this.progress.bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
                 Poll::Ready(Some(Ok(Frame::data(chunk))))
             }
             Some(None) => {
                 this.ended = true;
-                this.progress.fetch_add(1, Ordering::Relaxed);
+                this.progress.ended.store(true, Ordering::Relaxed);
                 Poll::Ready(None)
             }
             Some(Some(Err(error))) => Poll::Ready(Some(Err(error))),
@@ -139,5 +160,5 @@ fn gone() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "the other side has gone")
 }
 
-#[cfg(any())]
+#[cfg(test)]
 mod tests;

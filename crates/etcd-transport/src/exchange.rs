@@ -47,7 +47,7 @@ pub(crate) enum ExchangeError {
 }
 
 /// Errors of hyper hide the reason in their source.
-fn in_words(error: &hyper::Error) -> String {
+pub(crate) fn in_words(error: &hyper::Error) -> String {
     let mut source = std::error::Error::source(error);
     while let Some(inner) = source {
         if let Some(io) = inner.downcast_ref::<std::io::Error>() {
@@ -123,7 +123,10 @@ where
     }
 }
 
-async fn drive<B, F>(connection: &mut Option<Pin<Box<Connection<TokioIo<Socket>, B>>>>, future: F) -> F::Output
+async fn drive<B, F>(
+    connection: &mut Option<Pin<Box<Connection<TokioIo<Socket>, B>>>>,
+    future: F,
+) -> F::Output
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -141,10 +144,8 @@ where
 }
 
 /// A connection that has ended tells its request, so its own outcome can go.
-fn poll_connection<B>(
-    connection: &mut Option<Pin<Box<Connection<TokioIo<Socket>, B>>>>,
-    cx: &mut Context<'_>,
-) where
+fn poll_connection<B>(connection: &mut Option<Pin<Box<Connection<TokioIo<Socket>, B>>>>, cx: &mut Context<'_>)
+where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
@@ -175,12 +176,16 @@ fn meaning(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ExchangeErro
     let said = String::from_utf8_lossy(body);
     let said = said.trim_end();
     match (status, said) {
+        // About one message, not about this member.
+        (StatusCode::FORBIDDEN, said) if said.contains("to mismatch member") => {
+            ExchangeError::Status { status, text: said.to_owned() }
+        }
         (StatusCode::GONE | StatusCode::FORBIDDEN, _) => ExchangeError::Removed,
         (StatusCode::NOT_FOUND, _) => ExchangeError::NotFound,
         (StatusCode::PRECONDITION_FAILED, "incompatible version") => ExchangeError::IncompatibleVersion,
-        (StatusCode::PRECONDITION_FAILED, "cluster ID mismatch") => {
-            ExchangeError::ClusterMismatch { theirs: text(headers, &CLUSTER_ID).and_then(|id| id.parse().ok()) }
-        }
+        (StatusCode::PRECONDITION_FAILED, "cluster ID mismatch") => ExchangeError::ClusterMismatch {
+            theirs: text(headers, &CLUSTER_ID).and_then(|id| id.parse().ok()),
+        },
         _ => ExchangeError::Status { status, text: said.chars().take(200).collect() },
     }
 }

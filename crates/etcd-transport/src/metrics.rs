@@ -139,8 +139,16 @@ impl Metrics {
 
     /// Counters get their `_total` from the encoder.
     fn register_traffic(&self, registry: &mut Registry) {
-        registry.register("etcd_network_active_peers", "Peers with a working connection", self.active_peers.clone());
-        registry.register("etcd_network_known_peers", "Peers that the member knows", self.known_peers.clone());
+        registry.register(
+            "etcd_network_active_peers",
+            "Peers with a working connection",
+            self.active_peers.clone(),
+        );
+        registry.register(
+            "etcd_network_known_peers",
+            "Peers that the member knows",
+            self.known_peers.clone(),
+        );
         registry.register(
             "etcd_network_disconnected_peers",
             "Times that the connection to a peer was lost",
@@ -255,5 +263,5 @@ fn label(remote: Option<MemberId>) -> From {
     From { From: remote.map_or_else(|| "unknown".to_owned(), |id| id.to_string()) }
 }
 
-#[cfg(any())]
+#[cfg(test)]
 mod tests;

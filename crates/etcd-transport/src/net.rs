@@ -77,7 +77,11 @@ impl Socket {
         stream.set_nodelay(true)?;
         let keepalive =
             TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
-        SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+        let socket = SockRef::from(&stream);
+        socket.set_tcp_keepalive(&keepalive)?;
+        // A peer that lost power acknowledges nothing: small heartbeats would fill the send buffer for minutes.
+        #[cfg(target_os = "linux")]
+        socket.set_tcp_user_timeout(Some(write_timeout))?;
         Ok(Self { stream: Stream::Plain(stream), write_timeout, stalled: None, waiting: false })
     }
 
@@ -99,11 +103,7 @@ impl Socket {
 }
 
 impl AsyncRead for Socket {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
         }

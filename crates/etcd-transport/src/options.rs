@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 /// How the transport behaves; [`Options::default`] is what etcd does, with bounds where etcd has none.
+///
+/// Counts of zero mean one, and waits below 10 ms that would keep a core busy mean 10 ms.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// A connection to a peer must stand within this time, name look-up included.
@@ -37,6 +39,25 @@ pub struct Options {
     pub probe_interval: Duration,
     /// Members that are not peers yet, learnt from their requests, that may be answered.
     pub max_remotes: usize,
+}
+
+impl Options {
+    /// Raises what would be no time or no room at all to the least that works.
+    pub(crate) fn sane(self) -> Self {
+        let least = Duration::from_millis(10);
+        Self {
+            dial_retry: self.dial_retry.max(least),
+            read_timeout: self.read_timeout.max(least),
+            probe_interval: self.probe_interval.max(least),
+            stream_queue: self.stream_queue.max(1),
+            pipeline_workers: self.pipeline_workers.max(1),
+            pipeline_queue: self.pipeline_queue.max(1),
+            max_posts: self.max_posts.max(1),
+            snapshot_sends: self.snapshot_sends.max(1),
+            snapshot_receives: self.snapshot_receives.max(1),
+            ..self
+        }
+    }
 }
 
 impl Default for Options {

@@ -30,9 +30,10 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(identity: Identity, node: Arc<dyn Node>, options: Options, metrics: Metrics) -> Self {
+        let options = options.sane();
         Self {
             headers: identity.request_headers(),
-            snapshot_sends: Arc::new(Semaphore::new(options.snapshot_sends.max(1))),
+            snapshot_sends: Arc::new(Semaphore::new(options.snapshot_sends)),
             identity,
             node,
             options,

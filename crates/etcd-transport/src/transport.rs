@@ -50,14 +50,15 @@ impl Transport {
         Self { inner: Arc::new(Inner { shared, peers: RwLock::default() }) }
     }
 
-    /// Connects to a member; one that is there already is left alone.
+    /// Connects to a member; one that is there already is left alone, and so is this member itself.
     ///
     /// # Errors
     /// [`UrlError`] when there is no URL or one is malformed.
     pub fn add_peer(&self, id: MemberId, urls: &[String]) -> Result<(), UrlError> {
         let urls = PeerUrl::parse_all(urls)?;
         let mut peers = self.inner.peers.write();
-        if peers.stopped || peers.members.contains_key(&id.get()) {
+        let own = id == self.inner.shared.identity.member;
+        if own || peers.stopped || peers.members.contains_key(&id.get()) {
             return Ok(());
         }
         if let Some(remote) = peers.remotes.remove(&id.get()) {

@@ -115,5 +115,5 @@ impl UrlPicker {
     }
 }
 
-#[cfg(any())]
+#[cfg(test)]
 mod tests;

@@ -52,5 +52,5 @@ pub(crate) fn has_streams(headers: &HeaderMap) -> bool {
     Minor::header(headers, &SERVER_VERSION).is_some_and(|version| version >= STREAMS)
 }
 
-#[cfg(any())]
+#[cfg(test)]
 mod tests;

@@ -104,10 +104,16 @@ impl Decoder {
         self.decode(complete, messages)
     }
 
+    /// Bytes held of an element that is not complete; at most the limit and one chunk.
+    pub fn held(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Decodes elements that are all complete.
     fn decode(&mut self, mut bytes: Bytes, messages: &mut Vec<Message>) -> Result<(), DecodeError> {
         while !bytes.is_empty() {
-            let Step::Element { element, len, next } = step(self.kind, self.place, &bytes, self.limit)? else {
+            let Step::Element { element, len, next } = step(self.kind, self.place, &bytes, self.limit)?
+            else {
                 unreachable!("the scan ended at an element's end");
             };
             self.place = next;

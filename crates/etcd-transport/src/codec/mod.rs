@@ -6,7 +6,7 @@
 mod decoder;
 mod encoder;
 mod frame;
-#[cfg(any())]
+#[cfg(test)]
 mod tests;
 
 use etcd_proto::raftpb::{Message, MessageType};

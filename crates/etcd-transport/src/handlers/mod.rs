@@ -32,8 +32,8 @@ pub(crate) struct Port {
 
 pub(crate) fn router(inner: Arc<Inner>) -> Router {
     let options = &inner.shared.options;
-    let posts = Semaphore::new(options.max_posts.max(1));
-    let snapshots = Semaphore::new(options.snapshot_receives.max(1));
+    let posts = Semaphore::new(options.max_posts);
+    let snapshots = Semaphore::new(options.snapshot_receives);
     Router::new()
         .route("/raft", any(message::receive))
         .route("/raft/stream/{*rest}", any(stream::open))

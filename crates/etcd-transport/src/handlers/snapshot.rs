@@ -53,7 +53,8 @@ pub(super) async fn receive(State(port): State<Arc<Port>>, request: Request) -> 
 
 async fn take(port: &Port, request: Request, metrics: &SnapshotMetrics) -> Result<Response, Response> {
     port.note_sender(request.headers());
-    let mut incoming = Incoming { body: request.into_body(), patience: port.inner.shared.options.snapshot_stall };
+    let mut incoming =
+        Incoming { body: request.into_body(), patience: port.inner.shared.options.snapshot_stall };
     let limit = MESSAGE_LIMIT.min(port.inner.shared.options.max_message_bytes);
     let (message, rest) = incoming.message(limit).await.map_err(|reason| {
         error(StatusCode::BAD_REQUEST, &format!("failed to decode raft message ({reason})"))
@@ -63,7 +64,8 @@ async fn take(port: &Port, request: Request, metrics: &SnapshotMetrics) -> Resul
     }
     port.accept(&message)?;
     let peer_id = etcd_membership::MemberId::new(message.from);
-    let index = message.snapshot.as_ref().and_then(|snapshot| snapshot.metadata.as_ref()).map(|meta| meta.index);
+    let index =
+        message.snapshot.as_ref().and_then(|snapshot| snapshot.metadata.as_ref()).map(|meta| meta.index);
     info!(%peer_id, snapshot_index = index, "receiving database snapshot");
     let (message, bytes) = store(port, message, rest, incoming).await.map_err(|reason| {
         warn!(%peer_id, snapshot_index = index, error = %reason, "failed to store incoming database snapshot");

@@ -26,8 +26,8 @@ use crate::shared::Shared;
 use crate::url::{PeerUrl, UrlPicker};
 use crate::{Node, Options};
 
-pub use self::status::{PeerFailure, PeerStatus};
 pub(crate) use self::probe::Health;
+pub use self::status::{PeerFailure, PeerStatus};
 pub(crate) use self::stream_body::StreamBody;
 
 /// Whether the other side is a member that we know.
@@ -72,7 +72,7 @@ impl Peer {
             shared,
         });
         let posts = Arc::new(tokio::sync::Mutex::new(posts));
-        for _ in 0..peer.options().pipeline_workers.max(1) {
+        for _ in 0..peer.options().pipeline_workers {
             peer.spawn(pipeline::work(Arc::clone(&peer), Arc::clone(&posts)));
         }
         if role == Role::Peer {

@@ -6,6 +6,9 @@ use std::task::{Context, Poll, Waker};
 use etcd_proto::raftpb::Message;
 use parking_lot::Mutex;
 
+/// Room for so many messages is kept; what a burst needed beyond is given back.
+const KEEP: usize = 512;
+
 /// The queue of one stream to one peer. It is open while a connection is attached to it; one at a time.
 #[derive(Debug)]
 pub(crate) struct Outbox {
@@ -115,6 +118,9 @@ impl Outbox {
             return Poll::Pending;
         }
         state.bytes = 0;
+        if batch.capacity() > KEEP {
+            *batch = VecDeque::new();
+        }
         std::mem::swap(&mut state.queue, batch);
         Poll::Ready(Some(()))
     }
@@ -148,5 +154,5 @@ fn payload(message: &Message) -> usize {
     message.entries.iter().map(|entry| entry.data.len()).sum::<usize>() + message.context.len()
 }
 
-#[cfg(any())]
+#[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ use tracing::{info, warn};
 
 use super::Peer;
 use crate::codec::{DecodeError, Decoder, StreamKind};
-use crate::exchange::{Exchange, ExchangeError, request};
+use crate::exchange::{Exchange, ExchangeError, in_words, request};
 use crate::identity::RAFT_TO;
 use crate::node::ReceiveError;
 use crate::url::PeerUrl;
@@ -79,8 +79,7 @@ async fn open(peer: &Peer, kind: StreamKind, url: &PeerUrl) -> Result<Stream, Ex
         return Err(refusal.unwrap_or(ExchangeError::Timeout));
     }
     check_version(response.headers())?;
-    let decoder =
-        Decoder::new(kind, peer.shared.identity.member, peer.id, peer.options().max_message_bytes);
+    let decoder = Decoder::new(kind, peer.shared.identity.member, peer.id, peer.options().max_message_bytes);
     Ok(Stream::new(exchange, response.into_body(), decoder, patience))
 }
 
@@ -149,8 +148,7 @@ impl Stream {
                     }
                 }
                 Poll::Ready(Some(Err(error))) => {
-                    let reason = ExchangeError::Http(error).to_string();
-                    return Poll::Ready(Err(ReadError::Broken(reason)));
+                    return Poll::Ready(Err(ReadError::Broken(in_words(&error))));
                 }
                 Poll::Ready(None) => return Poll::Ready(Err(ReadError::Closed)),
                 Poll::Pending if !messages.is_empty() => return Poll::Ready(Ok(())),

@@ -4,7 +4,7 @@
 //! etcd `server/etcdserver/api/rafthttp/snapshot_sender.go`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -16,9 +16,10 @@ use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use super::Peer;
-use crate::blocking::{self, ChannelBody};
+use crate::blocking::{self, ChannelBody, Progress};
 use crate::exchange::{Exchange, ExchangeError, request};
 use crate::metrics::SnapshotMetrics;
+use crate::net::Connector;
 use crate::node::SnapshotSource;
 use crate::url::PeerUrl;
 
@@ -49,7 +50,8 @@ pub(super) async fn send(peer: Arc<Peer>, message: Message, source: Box<dyn Snap
     metrics.inflight.inc();
     let mut outcome = Outcome { peer: Arc::clone(&peer), metrics, ok: false };
     let Ok(_permit) = Arc::clone(&peer.shared.snapshot_sends).acquire_owned().await else { return };
-    let index = message.snapshot.as_ref().and_then(|snapshot| snapshot.metadata.as_ref()).map(|meta| meta.index);
+    let index =
+        message.snapshot.as_ref().and_then(|snapshot| snapshot.metadata.as_ref()).map(|meta| meta.index);
     let start = Instant::now();
     let url = peer.urls.pick();
     info!(peer_id = %peer.id, url = %url, snapshot_index = index, "sending database snapshot");
@@ -78,7 +80,9 @@ async fn transfer(
     message: &Message,
     source: Box<dyn SnapshotSource>,
 ) -> Result<u64, ExchangeError> {
-    let mut exchange = Exchange::open(&peer.shared.connector(), url).await?;
+    let options = peer.options();
+    let connector = Connector { dial_timeout: options.dial_timeout, write_timeout: options.snapshot_stall };
+    let mut exchange = Exchange::open(&connector, url).await?;
     let (mut writer, body, progress) = blocking::body(framed(message));
     let writing = tokio::task::spawn_blocking(move || {
         source.write_to(&mut writer)?;
@@ -95,7 +99,7 @@ async fn transfer(
     let written = writing.await;
     posted?;
     match written {
-        Ok(Ok(())) => Ok(progress.load(Ordering::Relaxed)),
+        Ok(Ok(())) => Ok(progress.bytes()),
         Ok(Err(error)) => Err(ExchangeError::Body(error.to_string())),
         Err(error) => Err(ExchangeError::Body(error.to_string())),
     }
@@ -113,19 +117,20 @@ async fn post(
 }
 
 /// Returns once nothing has moved for too long.
-async fn stalled(peer: &Peer, progress: &AtomicU64) {
+async fn stalled(peer: &Peer, progress: &Progress) {
     let options = peer.options();
-    let patience = options.snapshot_stall.max(options.snapshot_answer);
-    let step = options.snapshot_stall.min(Duration::from_secs(1));
-    let mut last = (progress.load(Ordering::Relaxed), Instant::now());
+    let step = options.snapshot_stall.min(options.snapshot_answer).min(Duration::from_secs(1));
+    let mut last = (0, false, Instant::now());
     loop {
-        sleep(step).await;
-        let now = progress.load(Ordering::Relaxed);
-        if now != last.0 {
-            last = (now, Instant::now());
-        } else if last.1.elapsed() >= patience {
+        let (bytes, ended) = (progress.bytes(), progress.ended());
+        if (bytes, ended) != (last.0, last.1) {
+            last = (bytes, ended, Instant::now());
+        }
+        let patience = if ended { options.snapshot_answer } else { options.snapshot_stall };
+        if last.2.elapsed() >= patience {
             return;
         }
+        sleep(step).await;
     }
 }
 
