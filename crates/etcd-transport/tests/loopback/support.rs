@@ -221,11 +221,15 @@ impl TestMember {
 
     /// Waits until both streams to the peer carry messages: then nothing takes the pipeline any more.
     pub(crate) async fn connected(&self, other: &Self) {
+        self.connected_to(other.id).await;
+    }
+
+    pub(crate) async fn connected_to(&self, other: MemberId) {
+        let line = format!("etcd_network_peer_sent_bytes_total{{To=\"{other}\"}} ");
         let wait = async {
             loop {
                 let metrics = self.metrics();
-                let line = format!("peer_sent_bytes_total{{To=\"{}\"}} ", other.id);
-                let sent = metrics.lines().find_map(|metric| metric.split_once(&line)?.1.parse::<u64>().ok());
+                let sent = metrics.lines().find_map(|metric| metric.strip_prefix(&line)?.parse::<u64>().ok());
                 // Each stream begins with a heartbeat: one byte, and ten bytes.
                 if sent.is_some_and(|sent| sent >= 11) {
                     return;
