@@ -128,6 +128,9 @@ impl<'a> Decoder<'a> {
         let data = &body[header.data.clone()];
         let crc = self.crc_after(&header, data);
         if crc != header.crc {
+            if self.records == 0 {
+                return Err(Damage::Chain);
+            }
             let torn = self.lost_sector(start..end) && !syndrome::is_one_bit(crc ^ header.crc, data.len());
             return if torn { Ok(Step::Torn) } else { Err(Damage::Checksum) };
         }

@@ -3,6 +3,7 @@ mod create;
 mod cursor;
 mod decode;
 pub mod disk;
+mod dump;
 mod encode;
 mod error;
 mod open;
@@ -22,6 +23,7 @@ use std::path::Path;
 
 pub use decode::{Located, Record};
 pub use disk::{Disk, DiskFile, FsDisk};
+pub use dump::{Decoded, Dump, decode_all};
 pub use error::{AppendError, CreateError, Damage, OpenError, ReleaseError};
 pub use options::{Metadata, Options, Recovered, Repair};
 pub use wal::{Round, Wal, Written};

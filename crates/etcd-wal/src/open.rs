@@ -87,7 +87,7 @@ fn replay_from(segments: &[Segment], dir: &Path, replay: &mut Replay) -> Result<
         let path = segment.name.path(dir);
         let bytes = read(&*segment.file, &path)?;
         let last = position + 1 == segments.len();
-        let scanned = scan(&bytes, crc, last, |_, record| replay.record(record))
+        let scanned = scan(&bytes, crc.or_else(|| segment.name.first_crc()), last, |_, record| replay.record(record))
             .map_err(|(offset, damage)| OpenError::Damaged { path, offset, damage })?;
         crc = Some(scanned.crc);
         end = Some((scanned, bytes));

@@ -35,6 +35,8 @@ pub(crate) fn tail(
         if stale > 0 {
             last.file.write_at(&vec![0; stale], scan.end).at(&path)?;
         }
+        // Before the file grows: a torn write that ends at the end of the file must not come to look like damage.
+        last.file.sync_data().at(&path)?;
         warn!(path = %path.display(), offset = scan.end, bytes = stale, "repaired a torn write at the end of the log");
         repaired = Some(Repair { path: path.clone(), offset: scan.end });
     }

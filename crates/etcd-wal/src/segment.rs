@@ -20,6 +20,11 @@ impl SegmentName {
         Some(Self { seq: parse_hex(seq)?, index: parse_hex(index)? })
     }
 
+    /// The checksum that the segment starts from, where the name tells: the first one starts from nothing.
+    pub(crate) fn first_crc(self) -> Option<u32> {
+        (self.seq == 0).then_some(0)
+    }
+
     pub(crate) fn path(self, dir: &Path) -> PathBuf {
         dir.join(self.to_string())
     }

@@ -17,7 +17,7 @@ pub enum Fault {
     NoSpace,
     /// An I/O error, this once. A sync that fails loses what it should have made durable, later syncs notwithstanding.
     Io,
-    /// Half of a write happens, then an I/O error; a sync fails as with [`Fault::Io`].
+    /// About half of a write happens, in whole sectors, then an I/O error; a sync fails as with [`Fault::Io`].
     Short,
     /// Power is gone: a write may happen in part, and nothing works until [`SimDisk::crash`](super::SimDisk::crash).
     PowerLoss,
@@ -255,7 +255,11 @@ impl State {
         let happens = match fault {
             None => bytes,
             Some(Fault::NoSpace | Fault::Io) => &[],
-            Some(Fault::Short | Fault::PowerLoss) => &bytes[..bytes.len() / 2],
+            Some(Fault::Short | Fault::PowerLoss) => {
+                // A disk writes whole sectors.
+                let end = (offset as usize + bytes.len() / 2) / SECTOR * SECTOR;
+                &bytes[..end.saturating_sub(offset as usize)]
+            }
         };
         if let Some(Node::File(file)) = self.nodes.get_mut(&access.inode) {
             file.write(happens, offset as usize);
