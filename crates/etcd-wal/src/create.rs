@@ -15,7 +15,12 @@ use crate::segment::{Segment, SegmentName};
 use crate::{CreateError, Metadata, Options, Wal, exists};
 
 /// Builds the log next to `dir` and renames it into place, so that there is a complete log or none.
-pub(crate) fn create(disk: Arc<dyn Disk>, dir: &Path, metadata: Metadata, options: Options) -> Result<Wal, CreateError> {
+pub(crate) fn create(
+    disk: Arc<dyn Disk>,
+    dir: &Path,
+    metadata: Metadata,
+    options: Options,
+) -> Result<Wal, CreateError> {
     if exists(&*disk, dir).at(dir)? {
         return Err(CreateError::AlreadyExists { dir: dir.to_path_buf() });
     }
@@ -24,7 +29,8 @@ pub(crate) fn create(disk: Arc<dyn Disk>, dir: &Path, metadata: Metadata, option
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).at(&building)?,
         _ => {}
     }
-    let missing: Vec<&Path> = dir.ancestors().skip(1).take_while(|parent| is_missing(&*disk, parent)).collect();
+    let missing: Vec<&Path> =
+        dir.ancestors().skip(1).take_while(|parent| is_missing(&*disk, parent)).collect();
     disk.create_dir(&building).at(&building)?;
     for parent in missing.into_iter().filter_map(Path::parent).filter(|_| !options.no_sync) {
         disk.sync_dir(parent).at(parent)?;
@@ -48,7 +54,7 @@ pub(crate) fn create(disk: Arc<dyn Disk>, dir: &Path, metadata: Metadata, option
         disk.sync_dir(&building).at(&building)?;
     }
     disk.rename(&building, dir).at(dir)?;
-    let parent = dir.parent().unwrap_or(Path::new("."));
+    let parent = dir.parent().unwrap_or_else(|| Path::new("."));
     if !options.no_sync {
         disk.sync_dir(parent).at(parent)?;
     }

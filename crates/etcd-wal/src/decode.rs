@@ -143,7 +143,8 @@ impl<'a> Decoder<'a> {
     /// A length word of zero: the end of the log, unless a sector was lost here or the word is wrong.
     fn step_at_zero(&mut self) -> Result<Step, Damage> {
         let sector_end = (self.offset / SECTOR + 1) * SECTOR;
-        let (sector, beyond) = self.bytes[self.offset..].split_at((sector_end.min(self.bytes.len())) - self.offset);
+        let (sector, beyond) =
+            self.bytes[self.offset..].split_at((sector_end.min(self.bytes.len())) - self.offset);
         if !is_zero(sector) {
             return Err(Damage::Length);
         }
@@ -281,8 +282,11 @@ impl Header {
                 None => missing(),
                 Some((size, used)) => {
                     let start = rest + 1 + used;
-                    let fits = usize::try_from(size).ok().and_then(|size| start.checked_add(size)) == Some(length);
-                    let header = || Parsed::Header(Self { data: start..length.min(body.len()), has_data: true, ..fields });
+                    let fits =
+                        usize::try_from(size).ok().and_then(|size| start.checked_add(size)) == Some(length);
+                    let header = || {
+                        Parsed::Header(Self { data: start..length.min(body.len()), has_data: true, ..fields })
+                    };
                     if fits { header() } else { Parsed::Bad }
                 }
             },
@@ -331,5 +335,9 @@ fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
 pub(crate) fn is_zero(bytes: &[u8]) -> bool {
     // Chunks let the compiler compare many bytes at a time.
     let mut chunks = bytes.chunks_exact(64);
-    chunks.all(|chunk| chunk.iter().fold(0, |all, byte| all | byte) == 0) && chunks.remainder().iter().all(|&byte| byte == 0)
+    chunks.all(|chunk| chunk.iter().fold(0, |all, byte| all | byte) == 0)
+        && chunks.remainder().iter().all(|&byte| byte == 0)
 }
+
+#[cfg(test)]
+mod tests;

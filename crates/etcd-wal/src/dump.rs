@@ -54,7 +54,8 @@ impl<'a> Dump<'a> {
         let path = name.path(&self.dir);
         let file = self.disk.open(&path, false).at(&path)?;
         let bytes = read(&*file, &path)?;
-        let (decoded, crc) = decode_segment(&bytes, self.crc.or_else(|| name.first_crc()), self.segments.is_empty());
+        let (decoded, crc) =
+            decode_segment(&bytes, self.crc.or_else(|| name.first_crc()), self.segments.is_empty());
         self.crc = crc;
         self.current = decoded.records.into_iter().map(|record| Ok((path.clone(), record))).collect();
         let torn = decoded.torn.then_some((decoded.end, Damage::Incomplete));

@@ -172,3 +172,6 @@ impl Small {
         self.varint(value);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use crate::error::At as _;
 use crate::read::{Scan, read, scan};
 use crate::replay::{Replay, Replayed};
 use crate::segment::{self, Segment, SegmentName};
-use crate::{Damage, OpenError, Options, Recovered, Wal, repair};
+use crate::{Damage, OpenError, Options, Recovered, Wal, pipeline, repair};
 
 pub(crate) fn open(
     disk: Arc<dyn Disk>,
@@ -20,6 +20,7 @@ pub(crate) fn open(
     let names = names(&*disk, dir)?;
     let segments = lock(&*disk, dir, &names)?;
     let (replayed, scan, tail) = replay(&segments, dir, at_or_before)?;
+    pipeline::clean(&*disk, dir)?;
     let last = segments.last().ok_or_else(|| OpenError::NotFound { dir: dir.to_path_buf() })?;
     let repaired = repair::tail(&*disk, last, dir, &scan, &tail, &options)?;
     drop(tail);
@@ -58,7 +59,11 @@ fn lock(disk: &dyn Disk, dir: &Path, names: &[SegmentName]) -> Result<Vec<Segmen
 }
 
 /// Reads as many segments, from the newest back, as it takes to reach a usable mark.
-fn replay(segments: &[Segment], dir: &Path, at_or_before: u64) -> Result<(Replayed, Scan, Vec<u8>), OpenError> {
+fn replay(
+    segments: &[Segment],
+    dir: &Path,
+    at_or_before: u64,
+) -> Result<(Replayed, Scan, Vec<u8>), OpenError> {
     let count = segments.len();
     let mut start = segments.iter().rposition(|segment| segment.name.index <= at_or_before).unwrap_or(0);
     loop {
@@ -87,8 +92,9 @@ fn replay_from(segments: &[Segment], dir: &Path, replay: &mut Replay) -> Result<
         let path = segment.name.path(dir);
         let bytes = read(&*segment.file, &path)?;
         let last = position + 1 == segments.len();
-        let scanned = scan(&bytes, crc.or_else(|| segment.name.first_crc()), last, |_, record| replay.record(record))
-            .map_err(|(offset, damage)| OpenError::Damaged { path, offset, damage })?;
+        let scanned =
+            scan(&bytes, crc.or_else(|| segment.name.first_crc()), last, |_, record| replay.record(record))
+                .map_err(|(offset, damage)| OpenError::Damaged { path, offset, damage })?;
         crc = Some(scanned.crc);
         end = Some((scanned, bytes));
     }

@@ -11,6 +11,9 @@ use tracing::warn;
 use crate::disk::{Disk, DiskFile};
 use crate::error::{At as _, DiskError};
 
+/// What the files are called before they get their segment's name.
+const NAMES: [&str; 2] = ["0.tmp", "1.tmp"];
+
 /// A zero-filled and locked file under a temporary name.
 #[derive(Debug)]
 pub(crate) struct Prepared {
@@ -35,6 +38,7 @@ struct Source {
 
 #[derive(Debug)]
 struct Helper {
+    disk: Arc<dyn Disk>,
     /// A request for one more file; `None` once stopping.
     requests: Option<SyncSender<()>>,
     files: Receiver<Result<Prepared, DiskError>>,
@@ -44,7 +48,7 @@ struct Helper {
 }
 
 impl Pipeline {
-    /// Files of `bytes` in `dir`, named `0.tmp` and `1.tmp` in turn.
+    /// Files of `bytes` in `dir`, with two temporary names in turn.
     pub(crate) fn new(disk: Arc<dyn Disk>, dir: &Path, bytes: u64) -> Self {
         Self { source: Source { disk, dir: dir.to_path_buf(), bytes, count: 0 }, helper: None }
     }
@@ -78,10 +82,21 @@ impl Pipeline {
     }
 }
 
+/// Removes what a process that was killed has prepared in `dir`.
+pub(crate) fn clean(disk: &dyn Disk, dir: &Path) -> Result<(), DiskError> {
+    for path in NAMES.map(|name| dir.join(name)) {
+        match disk.remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).at(&path)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 impl Source {
     fn make(&mut self) -> Result<Prepared, DiskError> {
-        // Two names, so that the file is not the one just published, which a crash may still show under both.
-        let path = self.dir.join(format!("{}.tmp", self.count % 2));
+        // Two names in turn, so that the file is not the one just published, which a crash may still show under both.
+        let path = self.dir.join(NAMES[(self.count % 2) as usize]);
         self.count += 1;
         let file = self.disk.create(&path).at(&path)?;
         file.zero_fill(0, self.bytes).at(&path)?;
@@ -95,6 +110,7 @@ impl Source {
 
 impl Helper {
     fn start(mut source: Source) -> io::Result<Self> {
+        let disk = Arc::clone(&source.disk);
         let (requests, incoming) = sync_channel::<()>(1);
         let (outgoing, files) = sync_channel(1);
         let thread = std::thread::Builder::new().name("wal-fill".to_owned()).spawn(move || {
@@ -107,7 +123,7 @@ impl Helper {
                 }
             }
         })?;
-        Ok(Self { requests: Some(requests), files, requested: false, thread: Some(thread) })
+        Ok(Self { disk, requests: Some(requests), files, requested: false, thread: Some(thread) })
     }
 
     /// Asks for a file unless one is asked for. That the thread is gone shows when the file is taken.
@@ -129,6 +145,9 @@ impl Drop for Helper {
         if let Some(thread) = self.thread.take() {
             // It only panics if the disk does; there is nothing left to do for it then.
             let _ = thread.join();
+        }
+        if let Ok(Ok(unused)) = self.files.try_recv() {
+            let _ = self.disk.remove_file(&unused.path);
         }
     }
 }

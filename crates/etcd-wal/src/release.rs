@@ -1,8 +1,8 @@
 //! Removing segments that nothing needs any more.
 
+use crate::Wal;
 use crate::error::ReleaseError;
 use crate::segment::Segment;
-use crate::Wal;
 
 impl Wal {
     /// Says that the storage durably holds everything up to `index`: segments wholly before the newest committed mark
@@ -17,7 +17,9 @@ impl Wal {
     /// etcd `server/storage/wal/wal.go` ReleaseLockTo and `client/pkg/fileutil/purge.go`.
     pub fn release_to(&mut self, index: u64) -> Result<usize, ReleaseError> {
         let usable = index.min(self.cursor.state.commit);
-        let Some(mark) = self.marks.iter().copied().filter(|&mark| mark <= usable).max() else { return Ok(0) };
+        let Some(mark) = self.marks.iter().copied().filter(|&mark| mark <= usable).max() else {
+            return Ok(0);
+        };
         self.marks.retain(|&other| other >= mark);
         let needed = self.segments.iter().rposition(|segment| segment.name.index <= mark).unwrap_or(0);
         let surplus = match self.options.max_wals {

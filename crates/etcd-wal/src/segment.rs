@@ -64,7 +64,13 @@ mod tests {
         let name = SegmentName { seq: 10, index: 0xabc };
         assert_eq!(name.to_string(), "000000000000000a-0000000000000abc.wal");
         assert_eq!(SegmentName::parse(&name.to_string()), Some(name));
-        for bad in ["", "0.tmp", "a-b.wal", "000000000000000a-0000000000000abc.wal.broken", "+00000000000000a-0000000000000abc.wal"] {
+        for bad in [
+            "",
+            "0.tmp",
+            "a-b.wal",
+            "000000000000000a-0000000000000abc.wal.broken",
+            "+00000000000000a-0000000000000abc.wal",
+        ] {
             assert_eq!(SegmentName::parse(bad), None, "{bad}");
         }
     }

@@ -149,10 +149,14 @@ impl Wal {
         let valid = if missing { Err(Damage::Content) } else { cursor.mark(mark, None) };
         valid.map_err(|reason| AppendError::Invalid { reason })?;
         let members = mark.conf_state.as_ref().map_or(0, |state| {
-            state.voters.len() + state.learners.len() + state.voters_outgoing.len() + state.learners_next.len()
+            state.voters.len()
+                + state.learners.len()
+                + state.voters_outgoing.len()
+                + state.learners_next.len()
         });
         let bytes = FRAME_OVERHEAD + 12 * members;
-        let written = self.write(bytes, true, |encoder| encoder.snapshot(mark)).map_err(|error| self.poison(error))?;
+        let written =
+            self.write(bytes, true, |encoder| encoder.snapshot(mark)).map_err(|error| self.poison(error))?;
         self.cursor = cursor;
         self.marks.push(mark.index);
         Ok(written)
@@ -256,7 +260,10 @@ impl Wal {
     ) -> Result<Written, DiskError> {
         let mut written = Written::default();
         // An empty segment takes any batch, however large; it grows then.
-        if bytes > 0 && self.offset + bytes as u64 > self.options.segment_bytes && self.offset > self.header_end {
+        if bytes > 0
+            && self.offset + bytes as u64 > self.options.segment_bytes
+            && self.offset > self.header_end
+        {
             self.cut()?;
             written.cut = true;
         }

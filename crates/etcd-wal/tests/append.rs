@@ -1,4 +1,5 @@
 //! Appending, reopening, cutting, marks and release.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod common;
 

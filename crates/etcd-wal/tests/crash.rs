@@ -1,4 +1,5 @@
 //! Crashes at every write and sync, and failures of each: nothing acknowledged is lost.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod common;
 
@@ -12,7 +13,12 @@ use proptest::prelude::*;
 #[derive(Clone, Debug)]
 enum Call {
     /// Entries with these data sizes, going back so many, and whether to sync.
-    Append { sizes: Vec<usize>, back: u64, commit: bool, sync: bool },
+    Append {
+        sizes: Vec<usize>,
+        back: u64,
+        commit: bool,
+        sync: bool,
+    },
     Mark,
     Release,
 }
@@ -51,7 +57,7 @@ fn make(wal: &mut Wal, model: &mut Model, call: &Call) -> Result<(), AppendError
             for &size in sizes {
                 let index = entries.len() as u64 + 1;
                 // Every third entry is zeros, which look like a lost sector.
-                let data = vec![if index % 3 == 0 { 0 } else { index as u8 }; size];
+                let data = vec![if index.is_multiple_of(3) { 0 } else { index as u8 }; size];
                 entries.push(entry(term, index, &data));
                 appended.push(entries[index as usize - 1].clone());
                 model.versions.push((entries.clone(), hard_state));
@@ -87,7 +93,8 @@ fn verify(disk: &SimDisk, model: &mut Model) -> Wal {
         let (entries, hard_state) = &model.versions[version];
         let term_only = recovered.hard_state.term > hard_state.term && recovered.hard_state.vote == 0;
         entries.get(start..) == Some(&recovered.entries[..])
-            && (*hard_state == recovered.hard_state || term_only && hard_state.commit == recovered.hard_state.commit)
+            && (*hard_state == recovered.hard_state
+                || term_only && hard_state.commit == recovered.hard_state.commit)
     });
     let Some(found) = found else {
         panic!(
@@ -104,7 +111,8 @@ fn verify(disk: &SimDisk, model: &mut Model) -> Wal {
 }
 
 fn script() -> Vec<Call> {
-    let append = |sizes: &[usize], back, commit, sync| Call::Append { sizes: sizes.to_vec(), back, commit, sync };
+    let append =
+        |sizes: &[usize], back, commit, sync| Call::Append { sizes: sizes.to_vec(), back, commit, sync };
     vec![
         append(&[10], 0, false, true),
         append(&[0, 600, 30], 0, true, true),
@@ -211,7 +219,12 @@ fn creating_on_a_full_disk_says_so() {
 
 fn calls() -> impl Strategy<Value = Vec<Call>> {
     let size = prop_oneof![0_usize..40, 400_usize..700, Just(1504), 0_usize..5000];
-    let append = (proptest::collection::vec(size, 0..6), prop_oneof![4 => Just(0_u64), 1 => 1_u64..4], any::<bool>(), any::<bool>())
+    let append = (
+        proptest::collection::vec(size, 0..6),
+        prop_oneof![4 => Just(0_u64), 1 => 1_u64..4],
+        any::<bool>(),
+        any::<bool>(),
+    )
         .prop_map(|(sizes, back, commit, sync)| Call::Append { sizes, back, commit, sync });
     let call = prop_oneof![8 => append, 1 => Just(Call::Mark), 1 => Just(Call::Release)];
     proptest::collection::vec(call, 0..12)

@@ -1,4 +1,5 @@
 //! Every truncation and every flipped bit ends in the exact prefix or in an error.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod common;
 
@@ -34,7 +35,8 @@ fn log() -> (SimDisk, Vec<(PathBuf, Vec<u8>)>) {
     wal.append(&[entry(4, 23, b"replaced"), entry(4, 24, b""), entry(4, 25, &[0; 40])], None, true).unwrap();
     wal.append(&[], Some(&state(4, 1, 14)), true).unwrap();
     drop(wal);
-    let files: Vec<_> = segments(&disk).into_iter().map(|path| (path.clone(), disk.read(&path).unwrap())).collect();
+    let files: Vec<_> =
+        segments(&disk).into_iter().map(|path| (path.clone(), disk.read(&path).unwrap())).collect();
     assert!(files.len() >= 3);
     (disk, files)
 }
@@ -79,7 +81,11 @@ fn every_truncation_of_the_last_segment_leaves_the_exact_prefix() {
                 let complete = prefix(&files, length as u64);
                 assert_eq!(recovered.entries, complete, "cut to {length}");
                 let boundary = decode_all(&bytes[..length]).end == length as u64;
-                assert_eq!(recovered.repaired.is_none(), boundary || length >= used(bytes), "cut to {length}");
+                assert_eq!(
+                    recovered.repaired.is_none(),
+                    boundary || length >= used(bytes),
+                    "cut to {length}"
+                );
             }
         }
         // Again, to see the repaired log; the bytes from before are kept.
@@ -115,7 +121,12 @@ fn every_flipped_bit_is_an_error_or_changes_nothing() {
             disk.put(path, &flipped).unwrap();
             match open(&disk, 0) {
                 Ok((_, recovered)) => {
-                    assert!(recovered.entries == whole.entries, "{path:?}, byte {}, bit {}", bit / 8, bit % 8);
+                    assert!(
+                        recovered.entries == whole.entries,
+                        "{path:?}, byte {}, bit {}",
+                        bit / 8,
+                        bit % 8
+                    );
                     assert_eq!(recovered.hard_state, whole.hard_state, "byte {}, bit {}", bit / 8, bit % 8);
                     assert!(bit / 8 >= used(bytes), "{path:?}, byte {}, bit {}", bit / 8, bit % 8);
                 }
@@ -180,7 +191,8 @@ fn what_the_storage_holds_cannot_be_torn() {
 fn dumping_reads_everything_and_changes_nothing() {
     let (disk, files) = log();
     let records = Dump::open(&disk, dir()).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
-    let count = |wanted: fn(&Record) -> bool| records.iter().filter(|(_, located)| wanted(&located.record)).count();
+    let count =
+        |wanted: fn(&Record) -> bool| records.iter().filter(|(_, located)| wanted(&located.record)).count();
     assert_eq!(count(|record| matches!(record, Record::Metadata(_))), files.len());
     assert_eq!(count(|record| matches!(record, Record::Crc(_))), files.len());
     assert_eq!(count(|record| matches!(record, Record::Entry(_))), 27);

@@ -197,7 +197,8 @@ impl State {
         if parent != other {
             return Err(io::ErrorKind::CrossesDevices.into());
         }
-        let full = match self.dir(parent)?.current.get(&new).copied().and_then(|inode| self.nodes.get(&inode)) {
+        let full = match self.dir(parent)?.current.get(&new).copied().and_then(|inode| self.nodes.get(&inode))
+        {
             Some(Node::Dir(dir)) => !dir.current.is_empty(),
             _ => false,
         };
@@ -243,7 +244,8 @@ impl State {
 
     pub(super) fn read_at(&mut self, access: Access, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         let file = self.file(access)?;
-        let rest = usize::try_from(offset).ok().and_then(|offset| file.current.get(offset..)).unwrap_or_default();
+        let rest =
+            usize::try_from(offset).ok().and_then(|offset| file.current.get(offset..)).unwrap_or_default();
         let bytes = rest.get(..buffer.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
         buffer.copy_from_slice(bytes);
         Ok(())
@@ -347,14 +349,16 @@ impl State {
     fn find(&self, path: &Path) -> io::Result<u64> {
         self.powered()?;
         parts(path).iter().try_fold(ROOT, |at, name| match self.nodes.get(&at) {
-            Some(Node::Dir(dir)) => dir.current.get(name).copied().ok_or_else(|| io::ErrorKind::NotFound.into()),
+            Some(Node::Dir(dir)) => {
+                dir.current.get(name).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
+            }
             _ => Err(io::ErrorKind::NotADirectory.into()),
         })
     }
 
     fn parent(&self, path: &Path) -> io::Result<(u64, String)> {
         let name = parts(path).pop().ok_or(io::ErrorKind::InvalidInput)?;
-        Ok((self.find(path.parent().unwrap_or(Path::new("")))?, name))
+        Ok((self.find(path.parent().unwrap_or_else(|| Path::new("")))?, name))
     }
 
     fn access(&mut self, inode: u64) -> Access {
