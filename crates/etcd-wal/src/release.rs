@@ -16,7 +16,8 @@ impl Wal {
     /// # Source
     /// etcd `server/storage/wal/wal.go` ReleaseLockTo and `client/pkg/fileutil/purge.go`.
     pub fn release_to(&mut self, index: u64) -> Result<usize, ReleaseError> {
-        let usable = index.min(self.cursor.state.commit);
+        // A mark counts when it is committed, and has to count after a crash.
+        let usable = index.min(self.durable_commit);
         let Some(mark) = self.marks.iter().copied().filter(|&mark| mark <= usable).max() else {
             return Ok(0);
         };

@@ -34,6 +34,8 @@ pub struct Wal {
     header_end: u64,
     encoder: Encoder,
     pub(crate) cursor: Cursor,
+    /// The commit index that a crash cannot take back.
+    pub(crate) durable_commit: u64,
     /// Indexes of the marks, oldest first.
     pub(crate) marks: Vec<u64>,
     next: Pipeline,
@@ -129,7 +131,7 @@ impl Wal {
         let state = self.cursor.state;
         let encode = |encoder: &mut Encoder| encode_rounds(encoder, rounds, state);
         let written = self.write(bytes, sync, encode).map_err(|error| self.poison(error))?;
-        self.cursor = cursor;
+        self.advance(cursor);
         Ok(written)
     }
 
@@ -157,7 +159,7 @@ impl Wal {
         let bytes = FRAME_OVERHEAD + 12 * members;
         let written =
             self.write(bytes, true, |encoder| encoder.snapshot(mark)).map_err(|error| self.poison(error))?;
-        self.cursor = cursor;
+        self.advance(cursor);
         self.marks.push(mark.index);
         Ok(written)
     }
@@ -212,6 +214,7 @@ impl Wal {
             offset,
             header_end: 0,
             encoder,
+            durable_commit: cursor.state.commit,
             cursor,
             marks,
             next,
@@ -227,6 +230,14 @@ impl Wal {
     fn poison(&mut self, error: DiskError) -> AppendError {
         self.poisoned = true;
         error.into()
+    }
+
+    /// Takes over where a write has led.
+    fn advance(&mut self, cursor: Cursor) {
+        self.cursor = cursor;
+        if !self.dirty || self.options.no_sync {
+            self.durable_commit = cursor.state.commit;
+        }
     }
 
     /// Where `rounds` lead, and at most how many bytes they take.

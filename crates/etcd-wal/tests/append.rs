@@ -145,6 +145,26 @@ fn release_keeps_what_the_mark_needs_and_as_many_segments_as_asked() {
 }
 
 #[test]
+fn a_mark_whose_commit_a_crash_can_take_back_releases_nothing() {
+    let disk = SimDisk::new();
+    let mut wal = create(&disk);
+    for index in 1..=300 {
+        wal.append(&[entry(1, index, &[7; 40])], Some(&state(1, 1, 0)), true).unwrap();
+    }
+    wal.save_mark(&mark(300, 1)).unwrap();
+    wal.append(&[], Some(&state(1, 1, 300)), false).unwrap();
+    assert_eq!(wal.release_to(300).unwrap(), 0);
+    wal.sync().unwrap();
+    assert!(wal.release_to(300).unwrap() > 0);
+}
+
+#[test]
+fn a_log_can_go_to_another_thread() {
+    fn goes<T: Send + 'static>(_: &T) {}
+    goes(&create(&SimDisk::new()));
+}
+
+#[test]
 fn a_batch_larger_than_a_segment_is_one_write() {
     let disk = SimDisk::new();
     let mut wal = create(&disk);

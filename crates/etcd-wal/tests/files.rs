@@ -28,6 +28,9 @@ fn a_log_on_files_is_cut_reopened_and_released() {
     assert!(wal.release_to(200).unwrap() > 0);
     drop(wal);
 
+    let left = |name: &str| dir.join(name).try_exists().unwrap();
+    assert!(!left("0.tmp") && !left("1.tmp"), "prepared segments go with the log");
+
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&dir), 0o700);
     let mut segments = 0;
