@@ -1,5 +1,11 @@
 //! The whole API on a real port, over a replica in memory.
 
+mod drain;
+mod etcdctl;
 mod grpc;
+mod hostile;
+mod http;
 mod memory;
+mod raw;
+mod rules;
 mod server;

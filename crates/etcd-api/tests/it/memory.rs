@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use bytes::Bytes;
 use etcd_api::{Error, KeyspaceHash, Replica, ReplicaStatus, Standing};
@@ -31,7 +32,7 @@ pub(crate) struct State {
     pub(crate) alarms: Vec<AlarmMember>,
     /// What every read answers instead.
     pub(crate) read_error: Option<Error>,
-    /// Reads and writes of this key never end.
+    /// Reads and writes of this key wait until this changes.
     pub(crate) stuck_key: Option<Bytes>,
 }
 
@@ -63,9 +64,10 @@ impl Memory {
         self.state.lock().expect("no test panics while it holds the state")
     }
 
+    /// Returns once the key is not stuck.
     async fn stick(&self, key: &Bytes) {
-        if self.state().stuck_key.as_ref() == Some(key) {
-            std::future::pending::<()>().await;
+        while self.state().stuck_key.as_ref() == Some(key) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 }
