@@ -56,6 +56,11 @@ impl Batch {
         self.ops.len()
     }
 
+    /// Drops every change after the first `len`.
+    pub fn truncate(&mut self, len: usize) {
+        self.ops.truncate(len);
+    }
+
     pub(crate) fn into_ops(self) -> Vec<Op> {
         self.ops
     }
