@@ -24,10 +24,17 @@ pub(crate) fn parse(text: &str) -> Result<File, String> {
     // A snippet could show a password.
     options.with_snippet = false;
     let dict: Option<Dict> =
-        serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())?;
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| explain(&error))?;
     let mut file = File::default();
     file.walk("", dict.unwrap_or_default());
     Ok(file)
+}
+
+/// The first line of the parser's message, without its advice to programmers.
+fn explain(error: &serde_saphyr::Error) -> String {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.replace(", set DuplicateKeyPolicy in Options if acceptable", "")
 }
 
 impl File {
@@ -36,6 +43,8 @@ impl File {
             let path = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
             match (find(&path), value) {
                 (_, Value::Empty(..)) => {}
+                (Some(flag), Value::String(_, text))
+                    if text.is_empty() && matches!(flag.kind, Kind::Choice(_)) => {}
                 (Some(flag), value) => self.take(flag, &path, &value),
                 (None, Value::Dict(_, dict)) if is_group(&path) => self.walk(&path, dict),
                 (None, _) if is_group(&path) => self.mistakes.push(format!("invalid {path}")),

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::flags::{Kind, SECTIONS};
+use crate::support::UNSUPPORTED;
 
 /// Printed after a mistake in the arguments.
 pub const USAGE: &str = "Usage:
@@ -33,7 +34,9 @@ pub fn help() -> String {
         for flag in section.flags {
             let default =
                 if flag.kind == Kind::Ignored { String::new() } else { format!(" '{}'", flag.default) };
-            let _ = writeln!(text, "  --{}{default}\n    {}", flag.name, flag.help);
+            let missing = UNSUPPORTED.iter().any(|(name, _)| *name == flag.name);
+            let note = if missing { " Not available in this version yet." } else { "" };
+            let _ = writeln!(text, "  --{}{default}\n    {}{note}", flag.name, flag.help);
         }
     }
     text

@@ -108,8 +108,7 @@ fn from_file(path: &str, read_file: impl FnOnce(&Path) -> io::Result<String>) ->
         Failure::plain(vec![format!("could not read the configuration file {}: {error}", Quoted(path))])
     })?;
     let file = file::parse(&text).map_err(|error| {
-        let first = error.lines().next().unwrap_or_default();
-        Failure::plain(vec![format!("could not parse the configuration file {}: {first}", Quoted(path))])
+        Failure::plain(vec![format!("could not parse the configuration file {}: {error}", Quoted(path))])
     })?;
     let mut notices = vec![Notice::File { path: path.to_owned() }];
     notices.extend(file.unknown.into_iter().map(|key| Notice::KeyUnknown { key }));

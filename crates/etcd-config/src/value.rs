@@ -48,6 +48,17 @@ pub(crate) fn parse(flag: &FlagSpec, text: &str) -> Result<Value, BadValue> {
         }
         Kind::Choice(choices) if choices.contains(&text) => Value::from(text),
         Kind::Choice(_) => return Err(syntax("invalid value")),
+        // zap takes any case, and an empty word for its default.
+        Kind::Checked(_) if text.is_empty() && matches!(flag.name, "log-level" | "log-format") => {
+            Value::from(flag.default)
+        }
+        Kind::Checked(levels) if flag.name == "log-level" => {
+            let level = text.to_ascii_lowercase();
+            if !levels.contains(&level.as_str()) {
+                return Err(BadValue::Unknown);
+            }
+            Value::from(level)
+        }
         Kind::Checked(known) if known.is_empty() || known.contains(&text) => Value::from(text),
         Kind::Checked(_) => return Err(BadValue::Unknown),
     })

@@ -1,6 +1,8 @@
 //! Identifiers, the JSON form of members, versions.
 
-use crate::{ClusterVersion, Member, MemberId, Version, can_join};
+use proptest::prelude::*;
+
+use crate::{Change, Cluster, ClusterVersion, Member, MemberId, Url, UrlsMap, Version, can_join};
 
 #[test]
 fn members_have_the_json_form_of_etcd() {
@@ -66,4 +68,52 @@ fn versions_work_together_or_not() {
     assert!(!can_join(local, [cluster(2, 3)], false));
     assert!(can_join(local, [cluster(3, 8)], true));
     assert!(!can_join(local, [cluster(3, 7)], true));
+}
+
+fn url_text() -> impl Strategy<Value = String> {
+    let parts = [
+        "http",
+        "https",
+        "unix",
+        "://",
+        ":",
+        "/",
+        "//",
+        "[",
+        "]",
+        "::1",
+        "10.0.1.10",
+        "2380",
+        "@",
+        "%",
+        "%41",
+        "?",
+        "#",
+        ",",
+        "=",
+    ];
+    let part = prop_oneof![proptest::sample::select(parts.to_vec()).prop_map(str::to_owned), "\\PC{0,3}"];
+    proptest::collection::vec(part, 0..8).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #[test]
+    fn what_is_accepted_prints_as_itself(text in url_text(), host in "\\PC{0,5}") {
+        if let Ok(url) = text.parse::<Url>() {
+            prop_assert_eq!(url.as_str().parse::<Url>().unwrap(), url.clone());
+            let _ = (url.scheme(), url.authority(), url.host(), url.port(), url.path(), url.socket_path());
+            let _ = url.with_host(&host);
+            prop_assert_eq!(url.scheme().is_unix(), url.socket_path().is_some());
+        }
+        if let Ok(map) = format!("a={text},b={text}").parse::<UrlsMap>() {
+            prop_assert_eq!(map.to_string().parse::<UrlsMap>().unwrap(), map.clone());
+            let _ = Cluster::from_urls_map(&map, &host);
+        }
+        let _ = (text.parse::<UrlsMap>(), text.parse::<Version>(), text.parse::<MemberId>());
+    }
+
+    #[test]
+    fn contexts_never_panic(kind in -1..5_i32, id: u64, bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+        let _ = Change::decode(kind, id, &bytes);
+    }
 }

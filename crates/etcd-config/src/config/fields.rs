@@ -28,6 +28,7 @@ pub enum LogLevel {
     /// Failed duties.
     Error,
     /// What ends the process by a panic; here as `Error`.
+    #[serde(alias = "dpanic")]
     Panic,
     /// What ends the process; here as `Error`.
     Fatal,

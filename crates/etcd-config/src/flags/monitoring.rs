@@ -18,7 +18,7 @@ pub(super) const LOGGING: &[FlagSpec] = &[
     flag("log-outputs", Set, "default", "Where logs go: default, stderr, stdout or file paths."),
     flag(
         "log-level",
-        Checked(&["debug", "info", "warn", "error", "panic", "fatal"]),
+        Checked(&["debug", "info", "warn", "error", "dpanic", "panic", "fatal"]),
         "info",
         "Least severe lines to log: debug, info, warn, error, panic or fatal.",
     ),

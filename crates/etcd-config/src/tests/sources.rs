@@ -23,6 +23,27 @@ fn go_spelling_is_understood() {
     assert_eq!(config.warning_apply_duration, Duration::from_micros(1500));
 }
 
+/// The commands of the clustering guide, as they stand there.
+#[test]
+fn the_commands_of_the_guide_are_understood() {
+    let cluster = "infra0=http://10.0.1.10:2380,infra1=http://10.0.1.11:2380,infra2=http://10.0.1.12:2380";
+    let command = format!(
+        "--name infra1 --initial-advertise-peer-urls http://10.0.1.11:2380 --listen-peer-urls http://10.0.1.11:2380 \
+         --listen-client-urls http://10.0.1.11:2379,http://127.0.0.1:2379 \
+         --advertise-client-urls http://10.0.1.11:2379 --initial-cluster-token etcd-cluster-1 \
+         --initial-cluster {cluster} --initial-cluster-state new"
+    );
+    let argv: Vec<&str> = command.split_whitespace().collect();
+    let (config, notices) = accept(&argv, &[]);
+    assert_eq!((config.name.as_str(), config.initial_cluster.as_str()), ("infra1", cluster));
+    assert_eq!(config.initial_cluster_token, "etcd-cluster-1");
+    assert_eq!(config.listen_client_urls.to_string(), "http://10.0.1.11:2379,http://127.0.0.1:2379");
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    let env = [("ETCD_INITIAL_CLUSTER", cluster), ("ETCD_INITIAL_CLUSTER_STATE", "new")];
+    let (config, _) = accept(&["--name=infra0", "--initial-advertise-peer-urls=http://10.0.1.10:2380"], &env);
+    assert_eq!(config.initial_cluster, cluster);
+}
+
 #[test]
 fn help_and_version_are_answered() {
     for argv in [&["--help"][..], &["-h"], &["-help", "--bad"], &["--name=a", "--help"]] {
@@ -121,6 +142,9 @@ fn a_file_has_its_own_types() {
     assert_eq!(config.data_dir.to_str(), Some("infra1.etcd"));
     let (config, _) = accept_file(r#"{"name": "json", "heartbeat-interval": 50}"#);
     assert_eq!((config.name.as_str(), config.heartbeat_interval), ("json", Duration::from_millis(50)));
+    let (config, _) = accept_file("initial-cluster-state: ''\nlog-format: ''\nlog-level: WARN\n");
+    assert_eq!(config.initial_cluster_state, crate::ClusterState::New);
+    assert_eq!((config.log_format, config.log_level), (crate::LogFormat::Json, crate::LogLevel::Warn));
     accept_file("");
     accept_file("# nothing\n");
 }

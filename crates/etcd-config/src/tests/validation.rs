@@ -86,6 +86,10 @@ fn words_that_are_no_flags_exit_with_1() {
 #[test]
 fn rules_between_values() {
     check(
+        &["--listen-peer-urls=http://[fe80::1%25eth0]:2380"],
+        &["expected IP in URL for binding (http://[fe80::1%25eth0]:2380)"],
+    );
+    check(
         &["--listen-peer-urls=http://example.com:2380"],
         &["expected IP in URL for binding (http://example.com:2380)"],
     );
@@ -258,7 +262,11 @@ fn a_bad_file_is_refused() {
             "--election-timeout[100ms] should be at least as 5 times as --heartbeat-interval[100ms]",
         ],
     );
-    for yaml in ["[", "- a", "name: a\nname: b", "a: &x [*x]", "\u{0}", "just text"] {
+    check(
+        "name: a\nname: b",
+        &["could not parse the configuration file \"x\": duplicate mapping key: name at line 2, column 1"],
+    );
+    for yaml in ["[", "- a", "a: &x [*x]", "\u{0}", "just text"] {
         let failure = refuse_file(yaml);
         assert!(
             failure.mistakes[0].starts_with("could not parse the configuration file \"x\": "),

@@ -2,9 +2,9 @@
 //!
 //! Source: etcd `server/embed/config.go`, `Validate`; `server/etcdmain/config.go`, `validate`.
 
-use std::net::IpAddr;
+mod urls;
 
-use etcd_membership::{Quoted, Url, Urls};
+use etcd_membership::Quoted;
 
 use crate::config::Config;
 use crate::{duration, gates};
@@ -17,7 +17,7 @@ pub(crate) fn check(config: &Config, late: &LateWords) -> Vec<String> {
     let mut mistakes = Vec::new();
     discovery_fallback(config, &mut mistakes);
     logging(config, late, &mut mistakes);
-    urls(config, &mut mistakes);
+    urls::check(config, &mut mistakes);
     bootstrap(config, late, &mut mistakes);
     timers(config, &mut mistakes);
     if config.is_set("listen-client-urls") && config.advertise_client_urls.is_empty() {
@@ -64,47 +64,6 @@ fn logging(config: &Config, late: &LateWords, mistakes: &mut Vec<String>) {
     if let Some(format) = word(late, "log-format") {
         mistakes.push(format!("unknown log format: {format}, supported values json, console"));
     }
-}
-
-fn urls(config: &Config, mistakes: &mut Vec<String>) {
-    for urls in [
-        &config.listen_peer_urls,
-        &config.listen_client_urls,
-        &config.listen_client_http_urls,
-        &config.listen_metrics_urls,
-    ] {
-        mistakes.extend(
-            urls.iter()
-                .filter(|url| !can_bind(url))
-                .map(|url| format!("expected IP in URL for binding ({url})")),
-        );
-    }
-    if let Some(url) = without_host(&config.initial_advertise_peer_urls) {
-        let urls = config.initial_advertise_peer_urls.to_string();
-        mistakes.push(format!(
-            "--initial-advertise-peer-urls {} must be \"host:port\" (unexpected empty host ({url}))",
-            Quoted(&urls)
-        ));
-    }
-    if let Some(url) = without_host(&config.advertise_client_urls) {
-        let urls = config.advertise_client_urls.to_string();
-        mistakes.push(format!(
-            "--advertise-client-urls {} must be in the format \"host:port\", \"unix:/path/to/socket\" or \
-             \"unixs:/path/to/socket\" (unexpected empty host ({url}))",
-            Quoted(&urls)
-        ));
-    }
-}
-
-fn can_bind(url: &Url) -> bool {
-    let host = url.host();
-    // A zone, as in fe80::1%25eth0, is not for IpAddr.
-    let address = host.split('%').next().unwrap_or_default();
-    url.scheme().is_unix() || host == "localhost" || address.parse::<IpAddr>().is_ok()
-}
-
-fn without_host(urls: &Urls) -> Option<&Url> {
-    urls.iter().find(|url| !url.scheme().is_unix() && url.host().is_empty())
 }
 
 fn bootstrap(config: &Config, late: &LateWords, mistakes: &mut Vec<String>) {
