@@ -1,12 +1,20 @@
 //! The command line: Go's flag syntax in front of clap.
 
 use std::ffi::OsString;
+use std::sync::LazyLock;
 
 use clap::builder::OsStringValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command};
 
 use crate::flags::{self, FlagSpec};
+
+/// Built once: in debug builds clap checks the whole table each time it is built.
+static COMMAND: LazyLock<Command> = LazyLock::new(|| {
+    let mut command = command();
+    command.build();
+    command
+});
 
 /// What the command line says.
 #[derive(Debug, Default)]
@@ -25,7 +33,7 @@ pub(crate) struct CommandLine {
 /// take only the latter, and the first word that is no flag ends the flags.
 pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<CommandLine, String> {
     let tokens = tokenize(arguments)?;
-    let matches = command().try_get_matches_from(tokens.flags).map_err(|error| explain(&error))?;
+    let matches = COMMAND.clone().try_get_matches_from(tokens.flags).map_err(|error| explain(&error))?;
     let mut values = Vec::new();
     for flag in flags::all() {
         let indices = matches.indices_of(flag.name).into_iter().flatten();
