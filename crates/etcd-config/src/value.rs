@@ -86,9 +86,13 @@ pub(crate) fn parse_bool(text: &str) -> Option<bool> {
     }
 }
 
-/// Go's `strconv.ParseUint` with base 0: decimal, or hexadecimal, octal or binary with a prefix.
+/// Go's `strconv.ParseUint` with base 0: decimal, or hexadecimal, octal or binary with a prefix; single underscores may
+/// stand between digits.
 fn parse_uint(text: &str) -> Result<u64, &'static str> {
-    let lower = text.to_ascii_lowercase();
+    if text.starts_with('_') || text.ends_with('_') || text.contains("__") {
+        return Err("parse error");
+    }
+    let lower = text.to_ascii_lowercase().replace('_', "");
     let (digits, radix) = match lower.as_bytes() {
         [b'0', b'x', ..] => (&lower[2..], 16),
         [b'0', b'b', ..] => (&lower[2..], 2),

@@ -153,3 +153,30 @@ fn durations_are_those_of_go() {
         assert_eq!(duration::show(duration::parse(text).unwrap()), text);
     }
 }
+
+#[test]
+fn numbers_are_those_of_go() {
+    let check = |flag: &str, text: &str, want: Result<i128, &str>| {
+        let got = match value::parse(flags::by_name(flag).unwrap(), text) {
+            Ok(value) => {
+                Ok(value.to_i128().unwrap_or_else(|| i128::try_from(value.to_u128().unwrap()).unwrap()))
+            }
+            Err(value::BadValue::Syntax(reason)) => Err(reason),
+            Err(other) => panic!("{flag} {text}: {other:?}"),
+        };
+        assert_eq!(got, want.map_err(str::to_owned), "{flag} {text}");
+    };
+    for (text, want) in
+        [("0", 0), ("007", 7), ("0x1F", 31), ("0b11", 3), ("0o17", 15), ("1_000", 1000), ("0x_f", 15)]
+    {
+        check("snapshot-count", text, Ok(want));
+    }
+    for bad in ["", "08", "1__0", "_1", "1_", "+1", "-1", "0x", "1e3", "1.0", " 1", "a"] {
+        check("snapshot-count", bad, Err("parse error"));
+    }
+    check("snapshot-count", "18446744073709551616", Err("value out of range"));
+    check("backend-batch-limit", "-9223372036854775808", Ok(i128::from(i64::MIN)));
+    check("backend-batch-limit", "9223372036854775808", Err("value out of range"));
+    check("backend-batch-limit", "+5", Ok(5));
+    check("backend-batch-limit", "--5", Err("parse error"));
+}
