@@ -59,6 +59,7 @@ pub mod disk;
 mod dump;
 mod encode;
 mod error;
+mod header;
 mod open;
 mod options;
 mod pipeline;
@@ -70,6 +71,7 @@ mod segment;
 pub mod sim;
 mod syndrome;
 mod wal;
+mod write;
 
 use std::io;
 use std::path::Path;

@@ -5,6 +5,7 @@
 //! What a crash leaves: of each file, every 512-byte sector written since its last sync is there or not, by chance,
 //! and so is a change of its length; of each directory, a prefix of the changes made since its last sync.
 
+mod node;
 mod state;
 
 use std::io;

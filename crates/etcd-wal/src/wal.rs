@@ -1,20 +1,18 @@
 //! The log while it is written.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_proto::raftpb::{Entry, HardState};
 use etcd_proto::walpb;
-use tracing::debug;
 
 use crate::cursor::Cursor;
-use crate::disk::{Disk, DiskFile};
+use crate::disk::Disk;
 use crate::encode::{Encoder, FRAME_OVERHEAD};
-use crate::error::{At as _, DiskError};
-use crate::pipeline::{Pipeline, Prepared};
-use crate::segment::{Segment, SegmentName};
+use crate::error::DiskError;
+use crate::pipeline::Pipeline;
+use crate::segment::Segment;
 use crate::{AppendError, CreateError, Damage, Metadata, OpenError, Options, Recovered, create, open};
 
 /// The segmented log of one member, open for appending.
@@ -25,22 +23,22 @@ pub struct Wal {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) dir: PathBuf,
     pub(crate) options: Options,
-    metadata: Metadata,
+    pub(crate) metadata: Metadata,
     /// Oldest first, never empty; the last one is written.
     pub(crate) segments: Vec<Segment>,
     /// End of the records in the last segment.
-    offset: u64,
+    pub(crate) offset: u64,
     /// End of that segment's header, when this log wrote it; 0 otherwise.
-    header_end: u64,
-    encoder: Encoder,
+    pub(crate) header_end: u64,
+    pub(crate) encoder: Encoder,
     pub(crate) cursor: Cursor,
     /// The commit index that a crash cannot take back.
     pub(crate) durable_commit: u64,
     /// Indexes of the marks, oldest first.
     pub(crate) marks: Vec<u64>,
-    next: Pipeline,
+    pub(crate) next: Pipeline,
     /// Written, but not synced.
-    dirty: bool,
+    pub(crate) dirty: bool,
     poisoned: bool,
 }
 
@@ -260,83 +258,6 @@ impl Wal {
         }
         cursor.finish()?;
         Ok((cursor, bytes))
-    }
-
-    /// Writes what `encode` makes, at most about `bytes`, and syncs; begins a new segment first when it does not fit.
-    fn write(
-        &mut self,
-        bytes: usize,
-        sync: bool,
-        encode: impl FnOnce(&mut Encoder),
-    ) -> Result<Written, DiskError> {
-        let mut written = Written::default();
-        // An empty segment takes any batch, however large; it grows then.
-        if bytes > 0
-            && self.offset + bytes as u64 > self.options.segment_bytes
-            && self.offset > self.header_end
-        {
-            self.cut()?;
-            written.cut = true;
-        }
-        self.encoder.reserve(bytes);
-        encode(&mut self.encoder);
-        if !self.encoder.bytes().is_empty() {
-            written.bytes = self.encoder.bytes().len() as u64;
-            written.write = self.with_tail(|file, wal| file.write_at(wal.encoder.bytes(), wal.offset))?;
-            self.encoder.clear();
-            self.offset += written.bytes;
-            self.dirty = true;
-        }
-        if sync && self.dirty && !self.options.no_sync {
-            written.sync = Some(self.with_tail(|file, _| file.sync_data())?);
-            self.dirty = false;
-        }
-        // Early enough to be ready in time, late enough not to add to the work of starting.
-        if self.offset > self.options.segment_bytes / 4 {
-            self.next.request();
-        }
-        Ok(written)
-    }
-
-    /// Ends the segment and begins the next one, which gets its name when its header is durable.
-    ///
-    /// Source: etcd `server/storage/wal/wal.go` cut.
-    fn cut(&mut self) -> Result<(), DiskError> {
-        self.with_tail(|file, wal| file.set_len(wal.offset))?;
-        let durable = !self.options.no_sync;
-        if durable {
-            self.with_tail(|file, _| file.sync_data())?;
-        }
-        let Prepared { path: temporary, file } = self.next.take()?;
-        self.encoder.header(self.metadata, &self.cursor.state);
-        let offset = self.encoder.bytes().len() as u64;
-        file.write_at(self.encoder.bytes(), 0).at(&temporary)?;
-        self.encoder.clear();
-        if durable {
-            file.sync_data().at(&temporary)?;
-        }
-        let seq = self.tail().name.seq + 1;
-        let name = SegmentName { seq, index: self.cursor.last + 1 };
-        let path = name.path(&self.dir);
-        self.disk.rename(&temporary, &path).at(&path)?;
-        if durable {
-            self.disk.sync_dir(&self.dir).at(&self.dir)?;
-        }
-        debug!(path = %path.display(), "began a log segment");
-        self.segments.push(Segment { name, file });
-        self.offset = offset;
-        self.header_end = offset;
-        self.dirty = false;
-        Ok(())
-    }
-
-    fn tail(&self) -> &Segment {
-        self.segments.last().expect("a log has at least one segment from its creation on")
-    }
-
-    fn with_tail<T>(&self, act: impl FnOnce(&dyn DiskFile, &Self) -> io::Result<T>) -> Result<T, DiskError> {
-        let tail = self.tail();
-        act(&*tail.file, self).map_err(|source| DiskError { path: tail.name.path(&self.dir), source })
     }
 }
 

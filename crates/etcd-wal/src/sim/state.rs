@@ -1,12 +1,12 @@
-//! What is on the simulated disk, and what of it would survive.
+//! The operations of the simulated disk.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
+use super::node::{Chance, Change, Dir, File, Node, SECTOR};
 use super::parts;
 
-const SECTOR: usize = 512;
 const ROOT: u64 = 0;
 
 /// How an operation fails.
@@ -31,36 +31,6 @@ pub(super) struct Access {
     handle: u64,
     /// A crash ends it.
     life: u64,
-}
-
-#[derive(Debug)]
-enum Node {
-    File(File),
-    Dir(Dir),
-}
-
-#[derive(Clone, Debug, Default)]
-struct File {
-    current: Vec<u8>,
-    durable: Vec<u8>,
-    /// Sectors of `current` that may differ from `durable`.
-    dirty: BTreeSet<usize>,
-    lock: Option<u64>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Dir {
-    current: BTreeMap<String, u64>,
-    durable: BTreeMap<String, u64>,
-    /// What leads from `durable` to `current`.
-    changes: Vec<Change>,
-}
-
-#[derive(Clone, Debug)]
-enum Change {
-    Set(String, u64),
-    Remove(String),
-    Rename(String, String),
 }
 
 #[derive(Debug)]
@@ -397,111 +367,5 @@ impl Fault {
             Self::Io | Self::Short => io::Error::other("simulated I/O error"),
             Self::PowerLoss => io::Error::other("simulated power loss"),
         }
-    }
-}
-
-impl File {
-    fn write(&mut self, bytes: &[u8], offset: usize) {
-        if bytes.is_empty() {
-            return;
-        }
-        let end = offset + bytes.len();
-        if self.current.len() < end {
-            self.current.resize(end, 0);
-        }
-        self.current[offset..end].copy_from_slice(bytes);
-        self.dirty.extend(offset / SECTOR..end.div_ceil(SECTOR));
-    }
-
-    fn sync(&mut self) {
-        for sector in std::mem::take(&mut self.dirty) {
-            self.keep(sector);
-        }
-        self.durable.resize(self.current.len(), 0);
-    }
-
-    fn crash(&mut self, chance: &mut Chance) {
-        let prefix = chance.coin();
-        let mut keeping = true;
-        let length = if chance.coin() { self.current.len() } else { self.durable.len() };
-        for sector in std::mem::take(&mut self.dirty) {
-            keeping = if prefix { keeping && chance.below(4) > 0 } else { chance.coin() };
-            if keeping {
-                self.keep(sector);
-            }
-        }
-        self.durable.resize(length, 0);
-        self.current.clone_from(&self.durable);
-    }
-
-    /// Makes one sector durable.
-    fn keep(&mut self, sector: usize) {
-        let start = sector * SECTOR;
-        let end = (start + SECTOR).min(self.current.len());
-        if start < end {
-            if self.durable.len() < end {
-                self.durable.resize(end, 0);
-            }
-            self.durable[start..end].copy_from_slice(&self.current[start..end]);
-        }
-    }
-}
-
-impl Dir {
-    fn change(&mut self, change: Change) {
-        change.apply(&mut self.current);
-        self.changes.push(change);
-    }
-
-    fn sync(&mut self) {
-        self.changes.clear();
-        self.durable.clone_from(&self.current);
-    }
-
-    fn crash(&mut self, chance: &mut Chance) {
-        let kept = chance.below(self.changes.len() as u64 + 1) as usize;
-        for change in self.changes.drain(..).take(kept) {
-            change.apply(&mut self.durable);
-        }
-        self.current.clone_from(&self.durable);
-    }
-}
-
-impl Change {
-    fn apply(&self, entries: &mut BTreeMap<String, u64>) {
-        match self {
-            Self::Set(name, inode) => {
-                entries.insert(name.clone(), *inode);
-            }
-            Self::Remove(name) => {
-                entries.remove(name);
-            }
-            Self::Rename(from, to) => {
-                if let Some(inode) = entries.remove(from) {
-                    entries.insert(to.clone(), inode);
-                }
-            }
-        }
-    }
-}
-
-/// SplitMix64.
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn coin(&mut self) -> bool {
-        self.next() & 1 == 1
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
     }
 }
