@@ -217,6 +217,33 @@ fn creating_on_a_full_disk_says_so() {
     }
 }
 
+#[test]
+fn a_file_that_ends_inside_a_record_survives_a_crash_in_its_repair() {
+    let whole = SimDisk::new();
+    let mut wal = create(&whole);
+    let kept = entry(1, 1, b"kept");
+    wal.append(&[kept.clone()], None, true).unwrap();
+    wal.append(&[entry(1, 2, &[7; 1500])], None, true).unwrap();
+    drop(wal);
+    let path = &segments(&whole)[0];
+    let bytes = whole.read(path).unwrap();
+    // The record ends in the same sector as the file does, or later.
+    for length in [600, 1000, 1025, 1537, 1540, 1600, 1610] {
+        for at in 0..6 {
+            for seed in 0..20 {
+                let disk = SimDisk::new();
+                disk.put(path, &bytes[..length]).unwrap();
+                disk.fail_at(at, Fault::PowerLoss);
+                drop(open(&disk, 0));
+                disk.crash(seed);
+                let recovered =
+                    open(&disk, 0).unwrap_or_else(|error| panic!("{length} {at} {seed}: {error}")).1;
+                assert_eq!(recovered.entries, [kept.clone()]);
+            }
+        }
+    }
+}
+
 fn calls() -> impl Strategy<Value = Vec<Call>> {
     let size = prop_oneof![0_usize..40, 400_usize..700, Just(1504), 0_usize..5000];
     let append = (
