@@ -222,7 +222,7 @@ fn a_file_that_ends_inside_a_record_survives_a_crash_in_its_repair() {
     let whole = SimDisk::new();
     let mut wal = create(&whole);
     let kept = entry(1, 1, b"kept");
-    wal.append(&[kept.clone()], None, true).unwrap();
+    wal.append(std::slice::from_ref(&kept), None, true).unwrap();
     wal.append(&[entry(1, 2, &[7; 1500])], None, true).unwrap();
     drop(wal);
     let path = &segments(&whole)[0];
@@ -238,7 +238,7 @@ fn a_file_that_ends_inside_a_record_survives_a_crash_in_its_repair() {
                 disk.crash(seed);
                 let recovered =
                     open(&disk, 0).unwrap_or_else(|error| panic!("{length} {at} {seed}: {error}")).1;
-                assert_eq!(recovered.entries, [kept.clone()]);
+                assert_eq!(recovered.entries, std::slice::from_ref(&kept));
             }
         }
     }
