@@ -19,7 +19,6 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// What the program was asked to do.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum Invocation {
     /// Run a member, after logging the notices.
     Run(Box<Config>, Vec<Notice>),

@@ -96,6 +96,19 @@ impl PeerClient {
             .map_err(|error| FetchError::Answer { url: url.to_owned(), reason: error.to_string() })
     }
 
+    /// Whether the cluster of the member at `url` is in a downgrade; members before 3.5 do not know the question.
+    ///
+    /// # Errors
+    /// [`FetchError`]; all of them may be different a moment later, except for a bad URL.
+    pub async fn fetch_downgrade_enabled(&self, url: &str, patience: Duration) -> Result<bool, FetchError> {
+        let (_, body) = self.get(url, "/downgrade/enabled", patience).await?;
+        match body.trim_ascii() {
+            b"true" => Ok(true),
+            b"false" => Ok(false),
+            _ => Err(FetchError::Answer { url: url.to_owned(), reason: "neither true nor false".to_owned() }),
+        }
+    }
+
     async fn get(&self, url: &str, path: &str, patience: Duration) -> Result<(HeaderMap, Bytes), FetchError> {
         let peer = PeerUrl::parse(url).map_err(FetchError::Url)?;
         let connector = Connector { dial_timeout: patience, write_timeout: patience };
