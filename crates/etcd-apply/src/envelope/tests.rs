@@ -1,0 +1,83 @@
+use etcd_proto::etcdserverpb::{InternalRaftRequest, LeaseGrantRequest};
+use proptest::prelude::*;
+
+use super::*;
+
+fn put() -> PutRequest {
+    PutRequest { key: "foo".into(), value: "bar".into(), lease: 7, ..PutRequest::default() }
+}
+
+#[test]
+fn bytes_are_those_of_the_whole_message() {
+    let header = Some(RequestHeader { id: 42, ..RequestHeader::default() });
+    let cases = [
+        (Request::Put(put()), InternalRaftRequest { put: Some(put()), ..InternalRaftRequest::default() }),
+        (
+            Request::DeleteRange(DeleteRangeRequest { key: "a".into(), ..DeleteRangeRequest::default() }),
+            InternalRaftRequest {
+                delete_range: Some(DeleteRangeRequest { key: "a".into(), ..DeleteRangeRequest::default() }),
+                ..InternalRaftRequest::default()
+            },
+        ),
+        (
+            Request::Txn(TxnRequest::default()),
+            InternalRaftRequest { txn: Some(TxnRequest::default()), ..InternalRaftRequest::default() },
+        ),
+        (
+            Request::Compaction(CompactionRequest { revision: 9, physical: true }),
+            InternalRaftRequest {
+                compaction: Some(CompactionRequest { revision: 9, physical: true }),
+                ..InternalRaftRequest::default()
+            },
+        ),
+        (
+            Request::ClusterVersionSet(ClusterVersionSetRequest { ver: "3.7.0".into() }),
+            InternalRaftRequest {
+                cluster_version_set: Some(ClusterVersionSetRequest { ver: "3.7.0".into() }),
+                ..InternalRaftRequest::default()
+            },
+        ),
+        (
+            Request::ClusterMemberAttrSet(ClusterMemberAttrSetRequest { member_id: 3, member_attributes: None }),
+            InternalRaftRequest {
+                cluster_member_attr_set: Some(ClusterMemberAttrSetRequest {
+                    member_id: 3,
+                    member_attributes: None,
+                }),
+                ..InternalRaftRequest::default()
+            },
+        ),
+    ];
+    for (request, mut whole) in cases {
+        whole.header.clone_from(&header);
+        let envelope = Envelope { id: 42, request };
+        let bytes = envelope.encode();
+        assert_eq!(InternalRaftRequest::decode(bytes.clone()), Ok(whole), "{envelope:?}");
+        assert_eq!(Envelope::decode(bytes).ok(), Some(envelope));
+    }
+}
+
+#[test]
+fn an_id_outside_the_header_counts() {
+    let old = InternalRaftRequest { id: 5, put: Some(put()), ..InternalRaftRequest::default() };
+    let decoded = Envelope::decode(old.encode_to_vec().into());
+    assert_eq!(decoded.ok(), Some(Envelope { id: 5, request: Request::Put(put()) }));
+}
+
+#[test]
+fn an_unknown_request_is_named() {
+    let lease = InternalRaftRequest {
+        lease_grant: Some(LeaseGrantRequest { ttl: 1, id: 1 }),
+        ..InternalRaftRequest::default()
+    };
+    let error = Envelope::decode(lease.encode_to_vec().into());
+    assert!(matches!(error, Err(DecodeError::Unknown { field: Some(8) })), "{error:?}");
+    assert!(matches!(Envelope::decode(Bytes::new()), Err(DecodeError::Unknown { field: None })));
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_never_panic(data in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _outcome = Envelope::decode(data.into());
+    }
+}

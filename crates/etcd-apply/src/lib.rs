@@ -1,0 +1,28 @@
+//! The replicated state machine: one committed log entry becomes one storage transaction and an outcome.
+//!
+//! [`Machine`] is fed every committed entry in order, on one thread. It decodes the entry ([`Envelope`]), applies
+//! it to the key-value store or to the membership, and writes everything that the entry changed in one
+//! storage batch that carries the entry's index. Whoever proposed the entry gets its [`Outcome`] through the
+//! [`Observer`].
+//!
+//! Invariants:
+//! - Apply is deterministic: it reads no clock, no randomness and nothing that is not in the log or in storage.
+//! - An entry is applied once: entries at or below the index that storage holds are skipped.
+//! - An entry that fails (a compacted revision, a missing key) fails alike on every member and changes nothing
+//!   but the applied index.
+//!
+//! It does not know Raft: a membership change is handed to whoever runs Raft through [`Reconfigure`].
+
+mod conf_change;
+mod conf_state;
+mod envelope;
+mod machine;
+mod members;
+mod outcome;
+
+pub use conf_change::ConfChangeError;
+pub use conf_state::ConfStateError;
+pub use envelope::{DecodeError, Envelope, Request};
+pub use machine::{Fatal, Machine, Observer, OpenError, Options, Reconfigure};
+pub use members::{ClusterState, LoadError, MembershipChange};
+pub use outcome::{ApplyError, Outcome, Response};

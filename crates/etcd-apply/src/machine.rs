@@ -1,0 +1,325 @@
+//! Applies committed entries, one after the other.
+
+use bytes::Bytes;
+use etcd_mvcc::{Store, WriteTxn, Writer};
+use etcd_proto::etcdserverpb::{CompactionResponse, TxnRequest, request_op};
+use etcd_proto::raftpb::{ConfChange, ConfState, Entry, EntryType};
+use etcd_storage::{Bucket, Storage};
+use tracing::warn;
+
+use crate::conf_change::ConfChangeError;
+use crate::conf_state::ConfStateError;
+use crate::envelope::{DecodeError, Envelope, Request};
+use crate::members::{ClusterState, MembershipChange};
+use crate::outcome::{ApplyError, Outcome, Response};
+use crate::{conf_change, conf_state, members};
+
+/// How the machine is set up.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The key-value store's own options.
+    pub mvcc: etcd_mvcc::Options,
+    /// Most learners that a cluster may have.
+    pub max_learners: usize,
+}
+
+/// The machine's state cannot be read from storage.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The key-value store cannot be rebuilt.
+    #[error("cannot open the key-value store")]
+    Store(#[from] etcd_mvcc::OpenError),
+    /// The membership records cannot be read.
+    #[error("cannot read the membership")]
+    Members(#[from] members::LoadError),
+    /// Raft's configuration cannot be read.
+    #[error("cannot read the raft configuration")]
+    ConfState(#[from] ConfStateError),
+    /// The term of the applied index cannot be read.
+    #[error("cannot read the applied term")]
+    Term(#[from] etcd_storage::ReadError),
+}
+
+/// The member cannot go on: its state would no longer be that of the log.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fatal {
+    /// Storage refused the write.
+    #[error("cannot apply entry {index}: storage failed")]
+    Storage {
+        /// Of the entry.
+        index: u64,
+        /// Why.
+        source: etcd_mvcc::CommitError,
+    },
+    /// What the entry refers to cannot be read here, while it can on other members.
+    #[error("cannot apply entry {index}: reading failed")]
+    Read {
+        /// Of the entry.
+        index: u64,
+        /// Why.
+        source: etcd_mvcc::WriteError,
+    },
+    /// The entry is not a request, or a malformed one.
+    #[error("cannot apply entry {index}: it is malformed")]
+    Malformed {
+        /// Of the entry.
+        index: u64,
+        /// Why.
+        source: DecodeError,
+    },
+    /// The entry is not a membership change, or a malformed one.
+    #[error("cannot apply the membership change in entry {index}: it is malformed")]
+    ConfChange {
+        /// Of the entry.
+        index: u64,
+        /// Why.
+        source: ConfChangeError,
+    },
+    /// Raft did not take the membership change.
+    #[error("cannot apply the membership change in entry {index}: {reason}")]
+    Reconfigure {
+        /// Of the entry.
+        index: u64,
+        /// Why.
+        reason: String,
+    },
+    /// An entry is missing before this one.
+    #[error("entry {index} does not follow the applied index {applied}")]
+    Gap {
+        /// Of the entry.
+        index: u64,
+        /// The last one applied.
+        applied: u64,
+    },
+}
+
+/// Whoever runs Raft: takes a membership change at the moment it is applied.
+pub trait Reconfigure {
+    /// Applies the change (one with node id 0 changes nothing) and returns the configuration that results.
+    ///
+    /// # Errors
+    /// A reason why the member must stop.
+    fn apply_conf_change(&mut self, change: ConfChange) -> Result<ConfState, String>;
+}
+
+/// Is told what becomes of entries.
+pub trait Observer {
+    /// The entry proposed under `id` (never 0) was applied.
+    fn applied(&mut self, id: u64, outcome: Outcome);
+    /// The membership changed; peers must be connected or let go.
+    fn membership_changed(&mut self, change: MembershipChange);
+}
+
+/// The replicated state machine of one member.
+pub struct Machine {
+    storage: Storage,
+    store: Store,
+    writer: Writer,
+    cluster: ClusterState,
+    conf_state: Option<ConfState>,
+    max_learners: usize,
+    applied: u64,
+    term: u64,
+}
+
+/// The term of the last entry that was applied; written when it changes.
+const TERM_KEY: &[u8] = b"term";
+
+impl Machine {
+    /// Reads the state that storage holds.
+    ///
+    /// # Errors
+    /// [`OpenError`] when storage holds something else.
+    pub fn open(storage: Storage, cluster: ClusterState, options: Options) -> Result<Self, OpenError> {
+        let (store, writer) = Store::open(storage.clone(), options.mvcc)?;
+        cluster.load(&storage)?;
+        let conf_state = conf_state::load(&storage)?;
+        let applied = storage.durable_mark();
+        let term = load_term(&storage)?;
+        let max_learners = options.max_learners;
+        Ok(Self { storage, store, writer, cluster, conf_state, max_learners, applied, term })
+    }
+
+    /// The index of the last entry that was applied; after [`Machine::open`], the one that storage holds.
+    pub fn applied(&self) -> u64 {
+        self.applied
+    }
+
+    /// The term of that entry.
+    pub fn applied_term(&self) -> u64 {
+        self.term
+    }
+
+    /// Raft's configuration at the applied index; `None` before the first membership change.
+    pub fn conf_state(&self) -> Option<&ConfState> {
+        self.conf_state.as_ref()
+    }
+
+    /// For reading, on any thread.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Applies one committed entry, unless storage holds it already.
+    ///
+    /// # Errors
+    /// [`Fatal`] when the member must stop.
+    pub fn apply(
+        &mut self,
+        entry: &Entry,
+        raft: &mut dyn Reconfigure,
+        observer: &mut dyn Observer,
+    ) -> Result<(), Fatal> {
+        let index = entry.index;
+        if index <= self.applied {
+            return Ok(());
+        }
+        if index != self.applied + 1 {
+            return Err(Fatal::Gap { index, applied: self.applied });
+        }
+        match entry.r#type() {
+            EntryType::EntryNormal => self.apply_normal(entry, observer)?,
+            EntryType::EntryConfChange | EntryType::EntryConfChangeV2 => {
+                self.apply_conf_change(entry, raft, observer)?;
+            }
+        }
+        self.applied = index;
+        self.term = entry.term;
+        Ok(())
+    }
+
+    /// Takes over the state that a snapshot put into storage; the snapshot stands at `index`.
+    ///
+    /// # Errors
+    /// [`OpenError`] when storage holds something else.
+    pub fn reload(&mut self, index: u64, observer: &mut dyn Observer) -> Result<(), OpenError> {
+        self.store.reload()?;
+        self.cluster.load(&self.storage)?;
+        self.conf_state = conf_state::load(&self.storage)?;
+        self.term = load_term(&self.storage)?;
+        self.applied = index;
+        observer.membership_changed(MembershipChange::Replaced);
+        Ok(())
+    }
+
+    fn apply_normal(&mut self, entry: &Entry, observer: &mut dyn Observer) -> Result<(), Fatal> {
+        let index = entry.index;
+        let mut txn = begin(&mut self.writer, entry, self.term);
+        // A new leader opens its term with an empty entry.
+        if entry.data.is_empty() {
+            return commit(txn, index);
+        }
+        let envelope = match Envelope::decode(entry.data.clone()) {
+            Ok(envelope) => envelope,
+            Err(DecodeError::Unknown { field }) => {
+                warn!(index, field, "log entry carries a request that this version does not know; it changes nothing here");
+                return commit(txn, index);
+            }
+            Err(source) => return Err(Fatal::Malformed { index, source }),
+        };
+        let mut outcome = match &envelope.request {
+            Request::ClusterVersionSet(request) => {
+                self.cluster.set_version(&request.ver, txn.batch());
+                Ok(Response::Done)
+            }
+            Request::ClusterMemberAttrSet(request) => {
+                self.cluster.set_attributes(request, txn.batch());
+                Ok(Response::Done)
+            }
+            request => apply_keys(&mut txn, request),
+        };
+        if let Err(ApplyError::Write(source)) = outcome {
+            if !source.is_deterministic() {
+                return Err(Fatal::Read { index, source });
+            }
+            outcome = Err(ApplyError::Write(source));
+        }
+        commit(txn, index)?;
+        if envelope.id != 0 {
+            observer.applied(envelope.id, outcome);
+        }
+        Ok(())
+    }
+
+    fn apply_conf_change(
+        &mut self,
+        entry: &Entry,
+        raft: &mut dyn Reconfigure,
+        observer: &mut dyn Observer,
+    ) -> Result<(), Fatal> {
+        let index = entry.index;
+        let (raft_change, change) =
+            conf_change::decode(entry).map_err(|source| Fatal::ConfChange { index, source })?;
+        let checked = self.cluster.check(&change, self.max_learners);
+        // Raft must count the entry in any case; without a node nothing comes of it.
+        let node_id = if checked.is_ok() { raft_change.node_id } else { 0 };
+        let id = raft_change.id;
+        let state = raft
+            .apply_conf_change(ConfChange { node_id, ..raft_change })
+            .map_err(|reason| Fatal::Reconfigure { index, reason })?;
+        let mut txn = begin(&mut self.writer, entry, self.term);
+        conf_state::put(txn.batch(), &state);
+        let outcome = checked.map(|()| self.cluster.make(&change, txn.batch()));
+        self.conf_state = Some(state);
+        commit(txn, index)?;
+        let outcome = match outcome {
+            Ok(effect) => {
+                observer.membership_changed(effect);
+                Ok(Response::Members(self.cluster.members()))
+            }
+            Err(error) => {
+                warn!(index, %error, "a membership change was refused");
+                Err(ApplyError::Membership(error))
+            }
+        };
+        if id != 0 {
+            observer.applied(id, outcome);
+        }
+        Ok(())
+    }
+}
+
+fn begin<'a>(writer: &'a mut Writer, entry: &Entry, applied_term: u64) -> WriteTxn<'a> {
+    let mut txn = writer.begin(entry.index);
+    if entry.term != applied_term {
+        txn.batch().put(Bucket::META, TERM_KEY, Bytes::copy_from_slice(&entry.term.to_be_bytes()));
+    }
+    txn
+}
+
+fn load_term(storage: &Storage) -> Result<u64, etcd_storage::ReadError> {
+    let stored = storage.get(Bucket::META, TERM_KEY)?;
+    let bytes = stored.as_deref().and_then(|term| <[u8; 8]>::try_from(term).ok());
+    Ok(bytes.map_or(0, u64::from_be_bytes))
+}
+
+fn commit(txn: WriteTxn<'_>, index: u64) -> Result<(), Fatal> {
+    txn.commit().map(drop).map_err(|source| Fatal::Storage { index, source })
+}
+
+/// Applies a request of the key-value API.
+fn apply_keys(txn: &mut WriteTxn<'_>, request: &Request) -> Outcome {
+    match request {
+        Request::Put(request) if request.lease != 0 => Err(ApplyError::LeaseNotFound),
+        Request::Put(request) => Ok(Response::Put(txn.put(request)?)),
+        Request::DeleteRange(request) => Ok(Response::DeleteRange(txn.delete_range(request)?)),
+        Request::Txn(request) if names_a_lease(request) => Err(ApplyError::LeaseNotFound),
+        Request::Txn(request) => Ok(Response::Txn(txn.txn(request)?)),
+        Request::Compaction(request) => {
+            let progress = txn.compact(request.revision)?;
+            Ok(Response::Compaction { response: CompactionResponse { header: None }, progress })
+        }
+        Request::ClusterVersionSet(_) | Request::ClusterMemberAttrSet(_) => Ok(Response::Done),
+    }
+}
+
+/// Whether a put in the transaction attaches its key to a lease. No lease can be granted yet, so none exists.
+fn names_a_lease(txn: &TxnRequest) -> bool {
+    txn.success.iter().chain(&txn.failure).any(|op| match &op.request {
+        Some(request_op::Request::RequestPut(put)) => put.lease != 0,
+        Some(request_op::Request::RequestTxn(nested)) => names_a_lease(nested),
+        _ => false,
+    })
+}

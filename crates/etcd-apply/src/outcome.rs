@@ -1,0 +1,55 @@
+//! What became of one log entry.
+
+use etcd_membership::Member;
+use etcd_mvcc::{CompactError, WriteError};
+use etcd_proto::etcdserverpb::{CompactionResponse, DeleteRangeResponse, PutResponse, TxnResponse};
+
+/// What the proposer of an entry is told.
+pub type Outcome = Result<Response, ApplyError>;
+
+/// The answer to a request that was applied. Response headers carry the revision only.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Response {
+    /// The key is put.
+    Put(PutResponse),
+    /// The range is deleted.
+    DeleteRange(DeleteRangeResponse),
+    /// One of the two branches is done.
+    Txn(TxnResponse),
+    /// History is forgotten; `progress` ends when the space is free as well.
+    Compaction {
+        /// The answer.
+        response: CompactionResponse,
+        /// Lets a physical compaction wait for its end.
+        progress: etcd_mvcc::Compaction,
+    },
+    /// The membership, after the change.
+    Members(Vec<Member>),
+    /// Nothing to tell.
+    Done,
+}
+
+/// An entry that was committed but changed nothing, alike on every member.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// The key-value store refused the write.
+    #[error("write refused")]
+    Write(#[from] WriteError),
+    /// The revision cannot be compacted.
+    #[error("compaction refused")]
+    Compact(#[from] CompactError),
+    /// The request names a lease that does not exist.
+    #[error("requested lease not found")]
+    LeaseNotFound,
+    /// The membership change breaks a rule.
+    #[error("membership change refused")]
+    Membership(#[from] etcd_membership::ChangeError),
+    /// The entry holds a request that this version does not know.
+    #[error("unknown request (field {field:?})")]
+    Unknown {
+        /// Field number in `InternalRaftRequest`.
+        field: Option<u32>,
+    },
+}
