@@ -1,0 +1,14 @@
+//! Where one crate needs something of another that it must not import, it owns a trait; here the traits are
+//! implemented.
+
+mod machine;
+mod node;
+mod outbox;
+mod probe;
+mod replica;
+
+pub(crate) use machine::{ReplicatedMachine, Surroundings};
+pub(crate) use node::{Mismatch, PeerNode};
+pub(crate) use outbox::PeerOutbox;
+pub(crate) use probe::resolve_initial_cluster;
+pub(crate) use replica::{Parts, ReplicaOptions, ServerReplica};

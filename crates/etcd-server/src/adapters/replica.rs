@@ -1,0 +1,312 @@
+//! The API's view of this member: proposals, reads and status.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcd_api::{Error, KeyspaceHash, Replica, ReplicaStatus, Standing};
+use etcd_apply::{ApplyError, ClusterState, Envelope, Outcome, Request, Response};
+use etcd_consensus::{Raft, SubmitError};
+use etcd_membership::{ClusterId, Member, MemberId};
+use etcd_mvcc::{CompactError, RangeError, Store, WriteError};
+use etcd_proto::etcdserverpb::{
+    CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse,
+    RangeRequest, RangeResponse, RequestOp, ResponseHeader, TxnRequest, TxnResponse, request_op,
+};
+use etcd_storage::Storage;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::API_VERSION;
+use crate::request_id::RequestIds;
+use crate::waiters::Waiters;
+
+/// A range of more keys than this leaves the connection's thread, so that other requests on it do not wait.
+const INLINE_KEYS: i64 = 256;
+
+/// Long ranges that may be read at the same time.
+const LONG_READS: usize = 16;
+
+/// Limits of one member.
+#[derive(Debug, Clone)]
+pub(crate) struct ReplicaOptions {
+    pub(crate) max_request_bytes: usize,
+    /// How long a proposal may take: five seconds and two election time-outs.
+    pub(crate) request_timeout: Duration,
+    pub(crate) quota_bytes: i64,
+}
+
+/// A cheap handle.
+#[derive(Clone)]
+pub(crate) struct ServerReplica(Arc<Inner>);
+
+struct Inner {
+    cluster_id: ClusterId,
+    member_id: MemberId,
+    raft: Raft,
+    store: Store,
+    storage: Storage,
+    cluster: ClusterState,
+    waiters: Arc<Waiters<Outcome>>,
+    ids: Arc<RequestIds>,
+    long_reads: Semaphore,
+    options: ReplicaOptions,
+}
+
+/// What a replica is made of.
+pub(crate) struct Parts {
+    pub(crate) cluster_id: ClusterId,
+    pub(crate) member_id: MemberId,
+    pub(crate) raft: Raft,
+    pub(crate) store: Store,
+    pub(crate) storage: Storage,
+    pub(crate) cluster: ClusterState,
+    pub(crate) waiters: Arc<Waiters<Outcome>>,
+    pub(crate) ids: Arc<RequestIds>,
+}
+
+impl ServerReplica {
+    pub(crate) fn new(parts: Parts, options: ReplicaOptions) -> Self {
+        let Parts { cluster_id, member_id, raft, store, storage, cluster, waiters, ids } = parts;
+        let long_reads = Semaphore::new(LONG_READS);
+        Self(Arc::new(Inner {
+            cluster_id,
+            member_id,
+            raft,
+            store,
+            storage,
+            cluster,
+            waiters,
+            ids,
+            long_reads,
+            options,
+        }))
+    }
+
+    /// Proposes a request and waits until it is applied here.
+    pub(crate) async fn propose(&self, request: Request) -> Result<Response, Error> {
+        let inner = &*self.0;
+        let id = inner.ids.next();
+        let entry = Envelope { id, request }.encode();
+        if entry.len() > inner.options.max_request_bytes {
+            return Err(Error::RequestTooLarge);
+        }
+        let mut waiting = inner.waiters.register(id);
+        inner.raft.propose(entry).map_err(submit_error)?;
+        match timeout(inner.options.request_timeout, waiting.outcome()).await {
+            Ok(Some(outcome)) => outcome.map_err(apply_error),
+            Ok(None) => Err(Error::Stopped),
+            Err(_elapsed) => Err(self.timed_out()),
+        }
+    }
+
+    async fn barrier(&self, serializable: bool) -> Result<(), Error> {
+        if serializable {
+            return Ok(());
+        }
+        match timeout(self.0.options.request_timeout, self.0.raft.read_index()).await {
+            Ok(Ok(_index)) => Ok(()),
+            Ok(Err(error)) => Err(submit_error(error)),
+            Err(_elapsed) => Err(self.timed_out()),
+        }
+    }
+
+    /// A request that nobody answered: without a leader that is the likely reason.
+    fn timed_out(&self) -> Error {
+        if self.0.raft.status().leader == 0 { Error::TimeoutLeaderFailed } else { Error::Timeout }
+    }
+
+    /// Reads on this thread, or, when it may take long, on one where blocking is allowed.
+    async fn read<T: Send + 'static>(
+        &self,
+        long: bool,
+        read: impl FnOnce(&Store) -> Result<T, RangeError> + Send + 'static,
+    ) -> Result<T, Error> {
+        if !long {
+            return read(&self.0.store).map_err(range_error);
+        }
+        let _permit = self.0.long_reads.acquire().await.map_err(|_| Error::Stopped)?;
+        let store = self.0.store.clone();
+        let outcome = tokio::task::spawn_blocking(move || read(&store)).await.map_err(|_| Error::Stopped)?;
+        outcome.map_err(range_error)
+    }
+
+    async fn read_txn(&self, request: TxnRequest) -> Result<TxnResponse, Error> {
+        self.barrier(is_serializable(&request)).await?;
+        let long = ranges(&request).any(is_long);
+        let (mut response, revision) = self.read(long, move |store| store.read_txn(&request)).await?;
+        response.header = header(revision);
+        Ok(response)
+    }
+}
+
+impl Replica for ServerReplica {
+    async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
+        self.barrier(request.serializable).await?;
+        let (mut response, revision) =
+            self.read(is_long(&request), move |store| store.range(&request)).await?;
+        response.header = header(revision);
+        Ok(response)
+    }
+
+    async fn put(&self, request: PutRequest) -> Result<PutResponse, Error> {
+        match self.propose(Request::Put(request)).await? {
+            Response::Put(response) => Ok(response),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn delete_range(&self, request: DeleteRangeRequest) -> Result<DeleteRangeResponse, Error> {
+        match self.propose(Request::DeleteRange(request)).await? {
+            Response::DeleteRange(response) => Ok(response),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn txn(&self, request: TxnRequest) -> Result<TxnResponse, Error> {
+        if is_read_only(&request) {
+            return self.read_txn(request).await;
+        }
+        match self.propose(Request::Txn(request)).await? {
+            Response::Txn(response) => Ok(response),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn compact(&self, request: CompactionRequest) -> Result<CompactionResponse, Error> {
+        let physical = request.physical;
+        match self.propose(Request::Compaction(request)).await? {
+            Response::Compaction { mut response, progress } => {
+                if physical {
+                    let (done, ended) = tokio::sync::oneshot::channel();
+                    progress.on_end(move || _ = done.send(()));
+                    ended.await.map_err(|_| Error::Stopped)?;
+                }
+                response.header = header(self.0.store.revision());
+                Ok(response)
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn hash_kv(&self, revision: i64) -> Result<KeyspaceHash, Error> {
+        let revision_now = self.0.store.revision();
+        let hash = self.read(true, move |store| store.hash_kv(revision)).await?;
+        Ok(KeyspaceHash {
+            hash: hash.hash,
+            compact_revision: hash.compact_revision,
+            hash_revision: hash.hash_revision,
+            revision: revision_now,
+        })
+    }
+
+    async fn linearize(&self) -> Result<(), Error> {
+        self.barrier(false).await
+    }
+
+    fn members(&self) -> Vec<Member> {
+        self.0.cluster.members()
+    }
+
+    fn standing(&self) -> Standing {
+        let status = self.0.raft.status();
+        Standing {
+            cluster_id: self.0.cluster_id,
+            member_id: self.0.member_id,
+            leader: status.leader,
+            term: status.term,
+            revision: self.0.store.revision(),
+            is_learner: self.0.cluster.get().member(self.0.member_id).is_some_and(|member| member.is_learner),
+        }
+    }
+
+    fn status(&self) -> ReplicaStatus {
+        let raft = self.0.raft.status();
+        let size = self.0.storage.size();
+        ReplicaStatus {
+            version: API_VERSION.to_owned(),
+            cluster_version: self.0.cluster.get().version().map(|version| version.to_string()),
+            storage_version: None,
+            index: raft.commit,
+            applied_index: raft.applied,
+            db_size: i64::try_from(size.total).unwrap_or(i64::MAX),
+            db_in_use: i64::try_from(size.in_use).unwrap_or(i64::MAX),
+            quota: self.0.options.quota_bytes,
+            errors: Vec::new(),
+        }
+    }
+}
+
+fn header(revision: i64) -> Option<ResponseHeader> {
+    Some(ResponseHeader { revision, ..ResponseHeader::default() })
+}
+
+fn is_long(request: &RangeRequest) -> bool {
+    let one_key = request.range_end.is_empty();
+    let bounded = request.limit > 0 && request.limit <= INLINE_KEYS;
+    !one_key && (!bounded || request.sort_target != 0 || request.sort_order != 0)
+}
+
+/// Whether a transaction only reads, in both branches and all nested ones; it needs no log entry then.
+fn is_read_only(txn: &TxnRequest) -> bool {
+    ops(txn).all(|op| match &op.request {
+        Some(request_op::Request::RequestRange(_)) => true,
+        Some(request_op::Request::RequestTxn(nested)) => is_read_only(nested),
+        _ => false,
+    })
+}
+
+/// Whether all ranges of a read-only transaction may be served from local data.
+fn is_serializable(txn: &TxnRequest) -> bool {
+    ops(txn).all(|op| match &op.request {
+        Some(request_op::Request::RequestRange(range)) => range.serializable,
+        _ => false,
+    })
+}
+
+fn ranges(txn: &TxnRequest) -> impl Iterator<Item = &RangeRequest> {
+    ops(txn).filter_map(|op| match &op.request {
+        Some(request_op::Request::RequestRange(range)) => Some(range),
+        _ => None,
+    })
+}
+
+fn ops(txn: &TxnRequest) -> impl Iterator<Item = &RequestOp> {
+    txn.success.iter().chain(&txn.failure)
+}
+
+fn unexpected(response: &Response) -> Error {
+    Error::Unknown(format!("etcdserver: unexpected outcome {response:?}").into())
+}
+
+fn submit_error(error: SubmitError) -> Error {
+    match error {
+        SubmitError::TooManyRequests => Error::TooManyRequests,
+        _ => Error::Stopped,
+    }
+}
+
+fn apply_error(error: ApplyError) -> Error {
+    match error {
+        ApplyError::Write(error) => write_error(error),
+        ApplyError::Compact(CompactError::Compacted) => Error::Compacted,
+        ApplyError::Compact(CompactError::FutureRevision) => Error::FutureRevision,
+        ApplyError::LeaseNotFound => Error::LeaseNotFound,
+        other => Error::Unknown(format!("etcdserver: {other}").into()),
+    }
+}
+
+fn write_error(error: WriteError) -> Error {
+    match error {
+        WriteError::KeyNotFound => Error::KeyNotFound,
+        WriteError::Range(error) => range_error(error),
+        other => Error::Unknown(format!("etcdserver: {other}").into()),
+    }
+}
+
+fn range_error(error: RangeError) -> Error {
+    match error {
+        RangeError::Compacted => Error::Compacted,
+        RangeError::FutureRevision => Error::FutureRevision,
+        other => Error::Unknown(format!("etcdserver: {other}").into()),
+    }
+}

@@ -1,0 +1,143 @@
+//! The `etcd` binary: command line, logs, one member, signals, exit code.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
+
+use std::process::ExitCode;
+
+use etcd_config::help::Versions;
+use etcd_config::{Config, Failure, Invocation, LogFormat, LogLevel, Notice, help};
+use etcd_server::logging::{self, Format, Output};
+use etcd_server::{API_VERSION, Ended, Member};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::level_filters::LevelFilter;
+use tracing::{error, info, warn};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const VERSIONS: Versions<'_> = Versions {
+    etcd: API_VERSION,
+    own: env!("CARGO_PKG_VERSION"),
+    commit: env!("ETCD_COMMIT"),
+    compiler: env!("ETCD_COMPILER"),
+    platform: PLATFORM,
+};
+
+/// As Go names the place.
+const PLATFORM: &str = if cfg!(target_arch = "aarch64") { "linux/arm64" } else { "linux/amd64" };
+
+fn main() -> ExitCode {
+    match etcd_config::parse(std::env::args_os().skip(1), std::env::vars_os()) {
+        Ok(Invocation::PrintHelp(text)) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Ok(Invocation::PrintVersion) => {
+            print!("{}", help::version(VERSIONS));
+            ExitCode::SUCCESS
+        }
+        Ok(Invocation::Run(config, notices)) => run(&config, &notices),
+        Err(failure) => refuse(&failure),
+    }
+}
+
+fn refuse(failure: &Failure) -> ExitCode {
+    for mistake in &failure.mistakes {
+        eprintln!("etcd: {mistake}");
+    }
+    if failure.usage {
+        eprintln!("{}", help::USAGE);
+    }
+    ExitCode::from(failure.exit_code)
+}
+
+fn run(config: &Config, notices: &[Notice]) -> ExitCode {
+    if let Err(failure) = logging::init(level(config.log_level), format(config.log_format), &outputs(config)) {
+        eprintln!("etcd: {failure}");
+        return ExitCode::FAILURE;
+    }
+    for notice in notices {
+        if notice.is_warning() {
+            warn!("{notice}");
+        } else {
+            info!("{notice}");
+        }
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(failure) => {
+            eprintln!("etcd: cannot start the runtime: {failure}");
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: &Config) -> ExitCode {
+    info!(version = API_VERSION, own_version = env!("CARGO_PKG_VERSION"), name = config.name, "starting an etcd member");
+    let member = match Member::start(config).await {
+        Ok(member) => member,
+        Err(failure) => {
+            error!(error = %failure, "failed to start etcd");
+            for line in failure.lines() {
+                eprintln!("{line}");
+            }
+            return ExitCode::FAILURE;
+        }
+    };
+    match member.run(shutdown_signal()).await {
+        Ended::Stopped => ExitCode::SUCCESS,
+        Ended::Removed => {
+            warn!("the member has been permanently removed from the cluster");
+            eprintln!("etcd: the member has been permanently removed from the cluster");
+            ExitCode::SUCCESS
+        }
+        Ended::Failed(reason) => {
+            error!(error = reason, "etcd stops");
+            eprintln!("etcd: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Ready when the process is asked to stop.
+async fn shutdown_signal() {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        error!("cannot listen for signals; only SIGKILL will stop this process");
+        return std::future::pending().await;
+    };
+    let name = tokio::select! {
+        _ = terminate.recv() => "terminated",
+        _ = interrupt.recv() => "interrupt",
+    };
+    info!(signal = name, "received signal; shutting down");
+}
+
+const fn level(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Error | LogLevel::Panic | LogLevel::Fatal => LevelFilter::ERROR,
+    }
+}
+
+const fn format(format: LogFormat) -> Format {
+    match format {
+        LogFormat::Json => Format::Json,
+        LogFormat::Console => Format::Console,
+    }
+}
+
+fn outputs(config: &Config) -> Vec<Output> {
+    config
+        .log_outputs
+        .iter()
+        .map(|output| match output.as_str() {
+            "default" | "stderr" => Output::Stderr,
+            "stdout" => Output::Stdout,
+            path => Output::File(path.into()),
+        })
+        .collect()
+}

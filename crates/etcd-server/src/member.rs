@@ -1,0 +1,230 @@
+//! One member: brought up, kept up, taken down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcd_api::{Api, ServeOptions, Workers};
+use etcd_apply::{ClusterState, Outcome};
+use etcd_config::Config;
+use etcd_consensus::Raft;
+use etcd_membership::{Cluster, ClusterId, MemberId};
+use etcd_storage::Storage;
+use etcd_transport::{Limits, PeerClient, Transport};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::adapters::{Mismatch, ServerReplica};
+use crate::start_error::StartError;
+use crate::waiters::Waiters;
+use crate::{process, start, tasks};
+
+/// How long a leader that stops may take to hand over.
+const HANDOVER: Duration = Duration::from_secs(2);
+
+/// A member that runs.
+pub struct Member {
+    pub(crate) name: String,
+    pub(crate) id: MemberId,
+    pub(crate) cluster_id: ClusterId,
+    pub(crate) client_urls: Vec<String>,
+    pub(crate) initial: Cluster,
+    pub(crate) has_worked: bool,
+    pub(crate) election_timeout: Duration,
+    pub(crate) raft: Raft,
+        pub(crate) replica: ServerReplica,
+    pub(crate) cluster: ClusterState,
+    pub(crate) storage: Storage,
+    pub(crate) transport: Transport,
+    pub(crate) waiters: Arc<Waiters<Outcome>>,
+    pub(crate) mismatch: watch::Receiver<Option<Mismatch>>,
+    pub(crate) client_listeners: Vec<TcpListener>,
+    pub(crate) peer_tasks: JoinSet<()>,
+    pub(crate) peer_drain: CancellationToken,
+    pub(crate) api: Api<ServerReplica>,
+    pub(crate) serve_options: ServeOptions,
+    pub(crate) workers: Workers,
+}
+
+/// How a member ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to stop, and everything is closed.
+    Stopped,
+    /// Its cluster has removed it.
+    Removed,
+    /// A part of it failed; one line for the operator.
+    Failed(String),
+}
+
+impl Member {
+    /// Brings a member up as far as it can get alone: Raft runs and the peer port is open. It serves clients once
+    /// its cluster has a leader, in [`Member::run`].
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running.
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        start::start(config).await
+    }
+
+    /// This member's id.
+    pub fn id(&self) -> MemberId {
+        self.id
+    }
+
+    /// Its cluster's id.
+    pub fn cluster_id(&self) -> ClusterId {
+        self.cluster_id
+    }
+
+    /// Serves until `shutdown` is ready or a part of the member fails, then takes it down.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Ended {
+        let mut serving = JoinSet::new();
+        let drain = CancellationToken::new();
+        let ended = {
+            let mut shutdown = std::pin::pin!(shutdown);
+            let mut failure = std::pin::pin!(failed(
+                self.mismatch.clone(),
+                self.raft.clone(),
+                self.initial.clone(),
+                self.has_worked,
+                self.election_timeout,
+            ));
+            let joined = tokio::select! {
+                () = &mut shutdown => Err(Ended::Stopped),
+                ended = &mut failure => Err(ended),
+                joined = self.join() => joined,
+            };
+            match joined {
+                Err(ended) => ended,
+                Ok(()) => {
+                    self.serve(&mut serving, &drain);
+                    tokio::select! {
+                        () = &mut shutdown => Ended::Stopped,
+                        ended = &mut failure => ended,
+                        () = self.keep_cluster_version() => Ended::Failed("the raft thread is gone".to_owned()),
+                    }
+                }
+            }
+        };
+        self.stop(serving, &drain, ended == Ended::Stopped).await;
+        ended
+    }
+
+    /// Waits until this member has taken part in its cluster.
+    async fn join(&self) -> Result<(), Ended> {
+        tokio::select! {
+            published = tasks::publish(&self.replica, self.id, &self.name, &self.client_urls) => {
+                published.map_err(|error| Ended::Failed(error.to_string()))
+            }
+            never = tasks::report_waiting(&self.transport, &self.initial, self.id) => match never {},
+        }
+    }
+
+    fn serve(&mut self, serving: &mut JoinSet<()>, drain: &CancellationToken) {
+        for listener in self.client_listeners.drain(..) {
+            let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
+            let (api, options) = (self.api.clone(), self.serve_options.clone());
+            let (workers, drain) = (self.workers.clone(), drain.clone());
+            serving.spawn(async move { etcd_api::serve(listener, api, options, &workers, drain).await });
+            info!(address, "serving client traffic insecurely; this is strongly discouraged outside of a trusted network");
+        }
+        info!(member_id = %self.id, cluster_id = %self.cluster_id, "ready to serve client requests");
+        process::notify_ready();
+    }
+
+    async fn keep_cluster_version(&self) {
+        let (raft, replica, cluster) = (self.raft.clone(), self.replica.clone(), self.cluster.clone());
+        tasks::keep_cluster_version(raft, replica, cluster, PeerClient::new(), self.id).await;
+    }
+
+    /// Clients first, then the leadership, then everything else; the database last.
+    async fn stop(mut self, mut serving: JoinSet<()>, drain: &CancellationToken, orderly: bool) {
+        if orderly {
+            self.hand_over().await;
+        }
+        drain.cancel();
+        self.client_listeners.clear();
+        while serving.join_next().await.is_some() {}
+        self.peer_drain.cancel();
+        self.stop_raft().await;
+        self.waiters.abandon();
+        self.transport.stop().await;
+        while self.peer_tasks.join_next().await.is_some() {}
+        if let Err(error) = self.storage.close() {
+            error!(%error, "the database was not closed in order; the log will make up for it");
+        }
+        info!(member_id = %self.id, "stopped etcd");
+    }
+
+    async fn stop_raft(&self) {
+        let raft = self.raft.clone();
+        if tokio::task::spawn_blocking(move || raft.stop()).await.is_err() {
+            error!("the raft threads did not end in order");
+        }
+    }
+
+    /// A leader gives its place to another voter, so that the cluster need not find out that it is gone.
+    async fn hand_over(&self) {
+        if self.raft.status().leader != self.id.get() {
+            return;
+        }
+        let Some(successor) = self.successor().await else { return };
+        if let Err(error) = self.raft.transfer_leader(successor.get()).await {
+            warn!(to = %successor, %error, "cannot hand over leadership");
+            return;
+        }
+        let mut leader = self.raft.leadership();
+        let gone = leader.wait_for(|leadership| leadership.leader != self.id.get() && leadership.leader != 0);
+        match tokio::time::timeout(HANDOVER, gone).await {
+            Ok(Ok(_)) => info!(to = %successor, "handed over leadership"),
+            _ => warn!(to = %successor, "leadership was not taken over in time"),
+        }
+    }
+
+    /// The voter that has most of the log, of those that answer.
+    async fn successor(&self) -> Option<MemberId> {
+        let progress = self.raft.progress().await?;
+        let cluster = self.cluster.get();
+        progress
+            .into_iter()
+            .filter(|member| member.active && member.id != self.id.get())
+            .filter(|member| cluster.voters().any(|voter| voter.id.get() == member.id))
+            .max_by_key(|member| member.matched)
+            .map(|member| MemberId::new(member.id))
+    }
+}
+
+/// Ready when the member cannot go on.
+async fn failed(
+    mismatch: watch::Receiver<Option<Mismatch>>,
+    raft: Raft,
+    initial: Cluster,
+    has_worked: bool,
+    election_timeout: Duration,
+) -> Ended {
+    let mut stopped = raft.stopped();
+    tokio::select! {
+        ended = tasks::judge_mismatch(mismatch, raft, initial, has_worked, election_timeout) => ended,
+        reason = stopped.wait_for(Option::is_some) => {
+            let reason = reason.ok().and_then(|reason| reason.as_deref().map(str::to_owned));
+            Ended::Failed(reason.unwrap_or_else(|| "the raft thread is gone".to_owned()))
+        }
+    }
+}
+
+/// Ends the peer port's tasks with the token.
+pub(crate) fn serve_peers(
+    listeners: Vec<TcpListener>,
+    transport: &Transport,
+    drain: &CancellationToken,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    for listener in listeners {
+        let (router, drain) = (transport.router(), drain.clone());
+        tasks.spawn(etcd_transport::serve(listener, router, Limits::default(), drain.cancelled_owned()));
+    }
+    tasks
+}

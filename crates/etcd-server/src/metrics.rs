@@ -1,0 +1,97 @@
+//! What Raft, the log, the key space and the database count, under etcd's names, read at each scrape.
+
+use std::fmt;
+
+use etcd_consensus::{FSYNC_BOUNDS_MS, Raft};
+use etcd_mvcc::Store;
+use etcd_storage::Storage;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+/// Adds the member's inner parts to what `/metrics` shows.
+pub(crate) fn register(registry: &mut Registry, raft: Raft, store: Store, storage: Storage) {
+    registry.register_collector(Box::new(Parts { raft, store, storage }));
+}
+
+struct Parts {
+    raft: Raft,
+    store: Store,
+    storage: Storage,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Parts")
+    }
+}
+
+impl Collector for Parts {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.counters(&mut encoder)?;
+        self.gauges(&mut encoder)?;
+        self.fsync(&mut encoder)
+    }
+}
+
+impl Parts {
+    fn counters(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let raft = self.raft.metrics();
+        let stats = self.store.stats();
+        let counters = [
+            ("etcd_server_leader_changes_seen", "Changes of leader that this member has seen", raft.leader_changes.get()),
+            ("etcd_server_proposals_failed", "Proposals that were dropped", raft.proposals_failed.get()),
+            ("etcd_server_slow_read_indexes", "Read barriers that had to ask again", raft.slow_read_indexes.get()),
+            ("etcd_server_read_indexes_failed", "Read barriers that readers gave up on", raft.read_indexes_failed.get()),
+            ("etcd_server_heartbeat_send_failures", "Heartbeats that left late", raft.heartbeat_send_failures.get()),
+            ("etcd_mvcc_range", "Ranges read", stats.ranges),
+            ("etcd_mvcc_put", "Keys put", stats.puts),
+            ("etcd_mvcc_delete", "Keys deleted", stats.deletes),
+            ("etcd_mvcc_txn", "Transactions with more than one change", stats.txns),
+            ("etcd_debugging_mvcc_events", "Events committed", stats.events),
+            ("etcd_debugging_mvcc_db_compaction_keys", "Rows removed by compaction", stats.compacted),
+        ];
+        for (name, help, value) in counters {
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            ConstCounter::new(value).encode(metric)?;
+        }
+        Ok(())
+    }
+
+    fn gauges(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let stats = self.store.stats();
+        let gauges = [
+            ("etcd_server_proposals_pending", "Proposals that wait for the raft thread", self.raft.queued_proposals() as u64),
+            ("etcd_debugging_mvcc_keys_total", "Keys that live", stats.keys),
+            ("etcd_debugging_mvcc_total_put_size_in_bytes", "Bytes of the keys and values put", stats.put_bytes),
+            (
+                "etcd_debugging_mvcc_compact_revision",
+                "The revision of the last compaction",
+                u64::try_from(self.store.compact_revision()).unwrap_or_default(),
+            ),
+            ("etcd_disk_backend_durable_index", "The raft index that the database holds durably", self.storage.durable_mark()),
+        ];
+        for (name, help, value) in gauges {
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(metric)?;
+        }
+        Ok(())
+    }
+
+    fn fsync(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let histogram = &self.raft.metrics().fsync;
+        let counts = histogram.counts();
+        let bounds = FSYNC_BOUNDS_MS.iter().map(|ms| *ms as f64 / 1000.0).chain([f64::MAX]);
+        let buckets: Vec<(f64, u64)> = bounds.zip(counts.iter().copied()).collect();
+        let mut metric = encoder.encode_descriptor(
+            "etcd_disk_wal_fsync_duration_seconds",
+            "How long syncs of the log take",
+            None,
+            MetricType::Histogram,
+        )?;
+        metric.encode_histogram::<NoLabelSet>(histogram.sum().as_secs_f64(), counts.iter().sum(), &buckets, None)
+    }
+}

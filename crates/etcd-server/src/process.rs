@@ -1,0 +1,42 @@
+//! What the process asks of the operating system.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tracing::{info, warn};
+
+/// Descriptors that the server itself needs: log, database, peers.
+const RESERVED_DESCRIPTORS: u64 = 150;
+
+/// The process may not open enough files.
+#[derive(Debug, thiserror::Error)]
+#[error("file descriptor limit of etcd process is too low; please set higher (the limit is {limit}, 150 are reserved)")]
+pub struct DescriptorLimit {
+    /// The limit in force.
+    limit: u64,
+}
+
+/// Raises the soft limit of open files to the hard one, and says how many of them clients may use.
+///
+/// # Errors
+/// [`DescriptorLimit`] when nothing is left for clients.
+pub(crate) fn client_descriptors() -> Result<usize, DescriptorLimit> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            warn!(%error, "cannot raise the limit of open files");
+        }
+    }
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    if limit <= RESERVED_DESCRIPTORS {
+        return Err(DescriptorLimit { limit });
+    }
+    Ok(usize::try_from(limit - RESERVED_DESCRIPTORS).unwrap_or(usize::MAX))
+}
+
+/// Tells systemd that the member serves, when systemd started it.
+pub(crate) fn notify_ready() {
+    match sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        Ok(()) => info!("notified the init system, if there is one, that the member is ready"),
+        Err(error) => warn!(%error, "cannot notify the init system"),
+    }
+}

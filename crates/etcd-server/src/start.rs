@@ -1,0 +1,283 @@
+//! The order of things when a member starts.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use etcd_api::{Api, ServeOptions, Workers};
+use etcd_apply::{ClusterState, Machine};
+use etcd_bootstrap::InitialCluster;
+use etcd_config::Config;
+use etcd_consensus::CoreOptions;
+use etcd_membership::{Cluster, ClusterId, MemberId};
+use etcd_storage::Storage;
+use etcd_transport::{Identity, Transport};
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::adapters::{
+    Parts, PeerNode, PeerOutbox, ReplicaOptions, ReplicatedMachine, ServerReplica, Surroundings,
+};
+use crate::data_dir::DataDir;
+use crate::listeners::{SocketOptions, bind};
+use crate::log::{self, OpenLog};
+use crate::member::{Member, serve_peers};
+use crate::request_id::RequestIds;
+use crate::start_error::StartError;
+use crate::waiters::Waiters;
+use crate::{API_VERSION, MIN_CLUSTER_VERSION, metrics, process};
+
+/// Threads for client connections: enough for the cores, and no more than the work can use.
+const MAX_WORKERS: usize = 4;
+
+/// etcd's default for `--quota-backend-bytes`.
+const DEFAULT_QUOTA: i64 = 2 << 30;
+
+/// What was found or made on disk, before anything runs.
+struct Opened {
+    storage: Storage,
+    machine: Machine,
+    log: OpenLog,
+    cluster: ClusterState,
+    /// Whom to connect to at first.
+    initial: Cluster,
+    /// Whether this member has taken part in its cluster before.
+    has_worked: bool,
+}
+
+pub(crate) async fn start(config: &Config) -> Result<Member, StartError> {
+    let descriptors = process::client_descriptors()?;
+    let paths = DataDir::locate(&config.data_dir, config.wal_dir.as_deref());
+    let restarts = log::exists(&paths.wal)?;
+    // The initial cluster comes first: its mistakes are the operator's most likely ones.
+    let initial = if restarts { None } else { Some(resolve(config).await?) };
+    let sockets = SocketOptions { reuse_port: config.socket_reuse_port };
+    let peer_listeners = bind(config.listen_peer_urls.iter(), sockets).await?;
+    let client_listeners = bind(config.listen_client_urls.iter(), sockets).await?;
+    paths.prepare()?;
+    let opened = match initial {
+        Some(initial) => open_new(config, &paths, initial)?,
+        None => open_existing(config, &paths).await?,
+    };
+    run(config, paths, opened, peer_listeners, client_listeners, descriptors).await
+}
+
+async fn resolve(config: &Config) -> Result<InitialCluster, StartError> {
+    let initial = crate::adapters::resolve_initial_cluster(config).await?;
+    info!(
+        member_id = %initial.local_id,
+        cluster_id = %initial.cluster_id,
+        initial_cluster = config.initial_cluster,
+        "resolved the initial cluster"
+    );
+    Ok(initial)
+}
+
+fn open_new(config: &Config, paths: &DataDir, initial: InitialCluster) -> Result<Opened, StartError> {
+    let cluster = ClusterState::new(Cluster::new(initial.cluster_id, []));
+    let (storage, machine) = open_machine(config, paths, &cluster)?;
+    let log = log::begin(&paths.wal, wal_options(config), &initial)?;
+    let initial = Cluster::new(initial.cluster_id, initial.members);
+    Ok(Opened { storage, machine, log, cluster, initial, has_worked: false })
+}
+
+async fn open_existing(config: &Config, paths: &DataDir) -> Result<Opened, StartError> {
+    info!(wal_dir = %paths.wal.display(), "found a log; the initial-* flags are ignored");
+    paths.require_database()?;
+    // The cluster id is in the log, and the log is read from where storage stands.
+    let unnamed = ClusterState::new(Cluster::new(ClusterId::new(0), []));
+    let (storage, machine) = open_machine(config, paths, &unnamed)?;
+    let log = log::reopen(&paths.wal, wal_options(config), &machine)?;
+    if log::is_blank(&log) {
+        warn!("the log is empty: the first start was interrupted and is made again");
+        drop(log);
+        log::discard(&paths.wal)?;
+        drop((storage, machine));
+        return open_new(config, paths, resolve(config).await?);
+    }
+    let cluster_id = ClusterId::new(log.metadata.cluster_id);
+    unnamed.name(cluster_id);
+    let known = unnamed.members();
+    let members = if known.is_empty() { log::founding_members(&log.recovered.entries) } else { known };
+    let has_worked = log.recovered.hard_state.term > 1;
+    let initial = Cluster::new(cluster_id, members);
+    Ok(Opened { storage, machine, log, cluster: unnamed, initial, has_worked })
+}
+
+fn open_machine(config: &Config, paths: &DataDir, cluster: &ClusterState) -> Result<(Storage, Machine), StartError> {
+    let mut options = etcd_storage::Options::new(&paths.database);
+    options.batch_interval = config.backend_batch_interval;
+    options.batch_limit = config.backend_batch_limit;
+    options.no_sync = config.unsafe_no_fsync;
+    let storage = Storage::open(options)?;
+    let mut mvcc = etcd_mvcc::Options::default();
+    mvcc.compaction_batch_limit = config.compaction_batch_limit;
+    mvcc.compaction_sleep_interval = config.compaction_sleep_interval;
+    let options = etcd_apply::Options { mvcc, max_learners: config.max_learners };
+    let machine = Machine::open(storage.clone(), cluster.clone(), options)?;
+    Ok((storage, machine))
+}
+
+fn wal_options(config: &Config) -> etcd_wal::Options {
+    etcd_wal::Options {
+        no_sync: config.unsafe_no_fsync,
+        max_wals: usize::try_from(config.max_wals).unwrap_or(usize::MAX),
+        ..etcd_wal::Options::default()
+    }
+}
+
+async fn run(
+    config: &Config,
+    paths: DataDir,
+    opened: Opened,
+    peer_listeners: Vec<TcpListener>,
+    client_listeners: Vec<TcpListener>,
+    descriptors: usize,
+) -> Result<Member, StartError> {
+    let Opened { storage, machine, log, cluster, initial, has_worked } = opened;
+    let OpenLog { wal, recovered, metadata } = log;
+    let id = MemberId::new(metadata.node_id);
+    let cluster_id = ClusterId::new(metadata.cluster_id);
+    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let started_ms = u64::try_from(started.as_millis()).unwrap_or_default();
+
+    let ids = Arc::new(RequestIds::new(id, started_ms));
+    let waiters = Arc::new(Waiters::new());
+    let late_transport = Arc::new(OnceLock::new());
+    let (mismatch, mismatch_seen) = watch::channel(None);
+    let mismatch = Arc::new(mismatch);
+    let store = machine.store().clone();
+    let machine = ReplicatedMachine::new(
+        machine,
+        storage.clone(),
+        Surroundings {
+            local: id,
+            data_dir: paths.clone(),
+            cluster: cluster.clone(),
+            ids: Arc::clone(&ids),
+            waiters: Arc::clone(&waiters),
+            transport: Arc::clone(&late_transport),
+            mismatch: Arc::clone(&mismatch),
+        },
+    );
+    let outbox = Arc::new(PeerOutbox::new(Arc::clone(&late_transport)));
+    let raft = etcd_consensus::start(raft_options(config, id, started_ms), recovered, wal, machine, outbox)?;
+
+    let mut registry = Registry::default();
+    let identity = Identity {
+        member: id,
+        cluster: cluster_id,
+        server_version: API_VERSION.to_owned(),
+        min_cluster_version: MIN_CLUSTER_VERSION.to_owned(),
+        peer_urls: config.initial_advertise_peer_urls.to_strings(),
+    };
+    let node = Arc::new(PeerNode::new(raft.clone(), cluster.clone(), paths, mismatch));
+    let transport = Transport::new(identity, node, transport_options(config), &mut registry);
+    for member in initial.members().filter(|member| member.id != id) {
+        transport.add_peer(member.id, &member.peer_urls)?;
+    }
+    // Raft has run without peers until now, at most for a moment.
+    let _first = late_transport.set(transport.clone());
+    let peer_drain = CancellationToken::new();
+    let peer_tasks = serve_peers(peer_listeners, &transport, &peer_drain);
+
+    let replica = ServerReplica::new(
+        Parts {
+            cluster_id,
+            member_id: id,
+            raft: raft.clone(),
+            store: store.clone(),
+            storage: storage.clone(),
+            cluster: cluster.clone(),
+            waiters: Arc::clone(&waiters),
+            ids,
+        },
+        replica_options(config),
+    );
+    let api_metrics = etcd_api::metrics::Metrics::register(&mut registry);
+    etcd_api::metrics::register_member(&mut registry, replica.clone());
+    etcd_api::metrics::register_process(&mut registry);
+    metrics::register(&mut registry, raft.clone(), store, storage.clone());
+    let api = Api::new(replica.clone(), api_options(config), api_metrics, Arc::new(registry));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = Workers::start(cores.min(MAX_WORKERS))?;
+
+    Ok(Member {
+        name: config.name.clone(),
+        id,
+        cluster_id,
+        client_urls: config.advertise_client_urls.to_strings(),
+        initial,
+        has_worked,
+        election_timeout: config.election_timeout,
+        raft,
+        replica,
+        cluster,
+        storage,
+        transport,
+        waiters,
+        mismatch: mismatch_seen,
+        client_listeners,
+        peer_tasks,
+        peer_drain,
+        api,
+        serve_options: serve_options(config, descriptors),
+        workers,
+    })
+}
+
+fn raft_options(config: &Config, id: MemberId, started_ms: u64) -> etcd_consensus::Options {
+    let tick = config.heartbeat_interval.max(Duration::from_millis(1));
+    let ticks = config.election_timeout.as_millis() / tick.as_millis();
+    let mut core = CoreOptions::new(id.get(), rand::random());
+    core.election_ticks = usize::try_from(ticks).unwrap_or(usize::MAX).max(2);
+    core.pre_vote = config.pre_vote;
+    let mut options = etcd_consensus::Options::new(core, started_ms << 20);
+    options.tick = tick;
+    options.snapshot_count = config.snapshot_count;
+    options.catch_up_entries = config.snapshot_catchup_entries;
+    options.proposal_timeout = request_timeout(config);
+    options
+}
+
+fn transport_options(config: &Config) -> etcd_transport::Options {
+    etcd_transport::Options {
+        dial_timeout: Duration::from_secs(1) + config.election_timeout,
+        read_timeout: config.raft_read_timeout,
+        ..etcd_transport::Options::default()
+    }
+}
+
+fn replica_options(config: &Config) -> ReplicaOptions {
+    let quota_bytes = if config.quota_backend_bytes == 0 { DEFAULT_QUOTA } else { config.quota_backend_bytes };
+    ReplicaOptions {
+        max_request_bytes: config.max_request_bytes,
+        request_timeout: request_timeout(config),
+        quota_bytes,
+    }
+}
+
+/// Source: etcd `server/config/config.go` `ReqTimeout`.
+fn request_timeout(config: &Config) -> Duration {
+    Duration::from_secs(5) + 2 * config.election_timeout
+}
+
+fn api_options(config: &Config) -> etcd_api::Options {
+    let mut options = etcd_api::Options::default();
+    options.max_request_bytes = config.max_request_bytes;
+    options.max_txn_ops = config.max_txn_ops;
+    options.warning_unary_request_duration = config.warning_unary_request_duration;
+    options
+}
+
+fn serve_options(config: &Config, descriptors: usize) -> ServeOptions {
+    let mut options = ServeOptions::default();
+    options.max_connections = options.max_connections.min(descriptors);
+    options.max_concurrent_streams = config.max_concurrent_streams;
+    let pings = !config.grpc_keepalive_interval.is_zero() && !config.grpc_keepalive_timeout.is_zero();
+    options.keep_alive_interval = pings.then_some(config.grpc_keepalive_interval);
+    options.keep_alive_timeout = config.grpc_keepalive_timeout;
+    options
+}
