@@ -58,10 +58,13 @@ pub(crate) fn in_words(error: &hyper::Error) -> String {
     error.to_string()
 }
 
+/// `None` once it has ended.
+type Driven<B> = Option<Pin<Box<Connection<TokioIo<Socket>, B>>>>;
+
 /// A connection whose I/O runs inside whatever waits for it, not in a task of its own.
 pub(crate) struct Exchange<B: Body + 'static> {
     sender: SendRequest<B>,
-    connection: Option<Pin<Box<Connection<TokioIo<Socket>, B>>>>,
+    connection: Driven<B>,
 }
 
 impl<B> Exchange<B>
@@ -123,10 +126,7 @@ where
     }
 }
 
-async fn drive<B, F>(
-    connection: &mut Option<Pin<Box<Connection<TokioIo<Socket>, B>>>>,
-    future: F,
-) -> F::Output
+async fn drive<B, F>(connection: &mut Driven<B>, future: F) -> F::Output
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -144,7 +144,7 @@ where
 }
 
 /// A connection that has ended tells its request, so its own outcome can go.
-fn poll_connection<B>(connection: &mut Option<Pin<Box<Connection<TokioIo<Socket>, B>>>>, cx: &mut Context<'_>)
+fn poll_connection<B>(connection: &mut Driven<B>, cx: &mut Context<'_>)
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,

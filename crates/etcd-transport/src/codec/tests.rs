@@ -66,7 +66,7 @@ fn message_stream_has_the_bytes_of_etcd() {
         ..Message::default()
     };
     let want = b"\0\0\0\0\0\0\0\x0b\x08\x08\x10\x02\x18\x01\x20\x03\x40\xac\x02";
-    assert_eq!(encode(StreamKind::Message, &[heartbeat.clone()]), want);
+    assert_eq!(encode(StreamKind::Message, std::slice::from_ref(&heartbeat)), want);
     assert_eq!(decode(StreamKind::Message, want, 64).unwrap(), [heartbeat]);
 }
 
@@ -217,7 +217,7 @@ fn any_replication() -> impl Strategy<Value = Vec<Message>> {
         for (choice, count, size) in steps {
             match choice {
                 0 => term += 1,
-                1 => index = index / 2,
+                1 => index /= 2,
                 _ => {}
             }
             messages.push(app(term, index, count, size));

@@ -13,14 +13,14 @@ use crate::peer::Health;
 
 pub(super) async fn members(State(port): State<Arc<Port>>, method: Method) -> Response {
     if let Err(refused) = Port::allow(&method, &Method::GET) {
-        return refused;
+        return *refused;
     }
     port.identified(encode(&port.inner.shared.node.members(), "\n"))
 }
 
 pub(super) async fn version(State(port): State<Arc<Port>>, method: Method) -> Response {
     if let Err(refused) = Port::allow(&method, &Method::GET) {
-        return refused;
+        return *refused;
     }
     let shared = &port.inner.shared;
     let versions = Versions {

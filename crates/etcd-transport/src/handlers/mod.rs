@@ -23,6 +23,9 @@ use crate::identity::{CLUSTER_ID, PEER_URLS, SERVER_FROM, insert, text};
 use crate::transport::Inner;
 use crate::version::compatible;
 
+/// An answer other than the one that was asked for.
+type Refused = Box<Response>;
+
 /// What the handlers share.
 pub(crate) struct Port {
     inner: Arc<Inner>,
@@ -47,11 +50,11 @@ pub(crate) fn router(inner: Arc<Inner>) -> Router {
 
 impl Port {
     /// Refuses a request with another method.
-    fn allow(method: &Method, allowed: &Method) -> Result<(), Response> {
+    fn allow(method: &Method, allowed: &Method) -> Result<(), Refused> {
         if method == allowed {
             return Ok(());
         }
-        let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
+        let mut response = refused(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
         insert(response.headers_mut(), ALLOW, allowed.as_str());
         Err(response)
     }
@@ -60,9 +63,9 @@ impl Port {
     ///
     /// # Source
     /// etcd `server/etcdserver/api/rafthttp/http.go`, `checkClusterCompatibilityFromHeader`.
-    fn check(&self, headers: &HeaderMap) -> Result<(), Response> {
+    fn check(&self, headers: &HeaderMap) -> Result<(), Refused> {
         let shared = &self.inner.shared;
-        let refused = if !compatible(&shared.identity, headers) {
+        let reason = if !compatible(&shared.identity, headers) {
             tracing::debug!(from = text(headers, &SERVER_FROM), "refused peer of incompatible version");
             "incompatible version"
         } else {
@@ -73,7 +76,7 @@ impl Port {
             shared.refused_cluster(sender(headers), theirs.and_then(|id| id.parse().ok()));
             "cluster ID mismatch"
         };
-        Err(self.identified(error(StatusCode::PRECONDITION_FAILED, refused)))
+        Err(Box::new(self.identified(error(StatusCode::PRECONDITION_FAILED, reason))))
     }
 
     /// Learns how to answer a sender that is no peer yet.
@@ -112,6 +115,10 @@ fn error(status: StatusCode, sentence: &str) -> Response {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
     response
+}
+
+fn refused(status: StatusCode, sentence: &str) -> Refused {
+    Box::new(error(status, sentence))
 }
 
 fn no_content() -> Response {

@@ -14,7 +14,7 @@ use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
-use super::{Port, error, no_content, sender};
+use super::{Port, Refused, error, no_content, refused, sender};
 use crate::blocking;
 use crate::metrics::SnapshotMetrics;
 
@@ -26,13 +26,13 @@ const LENGTH: usize = 8;
 /// etcd `server/etcdserver/api/rafthttp/http.go`, `snapshotHandler`.
 pub(super) async fn receive(State(port): State<Arc<Port>>, request: Request) -> Response {
     if let Err(refused) = Port::allow(request.method(), &Method::POST) {
-        return refused;
+        return *refused;
     }
     let from = port.known(sender(request.headers()));
     let metrics = port.inner.shared.metrics.received_snapshot(from);
     if let Err(refused) = port.check(request.headers()) {
         metrics.failures.inc();
-        return refused;
+        return *refused;
     }
     let Ok(_permit) = port.snapshots.try_acquire() else {
         metrics.failures.inc();
@@ -48,19 +48,19 @@ pub(super) async fn receive(State(port): State<Arc<Port>>, request: Request) -> 
     } else {
         metrics.failures.inc();
     }
-    port.identified(outcome.unwrap_or_else(|refused| refused))
+    port.identified(outcome.unwrap_or_else(|refused| *refused))
 }
 
-async fn take(port: &Port, request: Request, metrics: &SnapshotMetrics) -> Result<Response, Response> {
+async fn take(port: &Port, request: Request, metrics: &SnapshotMetrics) -> Result<Response, Refused> {
     port.note_sender(request.headers());
     let mut incoming =
         Incoming { body: request.into_body(), patience: port.inner.shared.options.snapshot_stall };
     let limit = MESSAGE_LIMIT.min(port.inner.shared.options.max_message_bytes);
     let (message, rest) = incoming.message(limit).await.map_err(|reason| {
-        error(StatusCode::BAD_REQUEST, &format!("failed to decode raft message ({reason})"))
+        refused(StatusCode::BAD_REQUEST, &format!("failed to decode raft message ({reason})"))
     })?;
     if message.r#type != MessageType::MsgSnap as i32 {
-        return Err(error(StatusCode::BAD_REQUEST, "wrong raft message type"));
+        return Err(refused(StatusCode::BAD_REQUEST, "wrong raft message type"));
     }
     port.accept(&message)?;
     let peer_id = etcd_membership::MemberId::new(message.from);
@@ -69,13 +69,13 @@ async fn take(port: &Port, request: Request, metrics: &SnapshotMetrics) -> Resul
     info!(%peer_id, snapshot_index = index, "receiving database snapshot");
     let (message, bytes) = store(port, message, rest, incoming).await.map_err(|reason| {
         warn!(%peer_id, snapshot_index = index, error = %reason, "failed to store incoming database snapshot");
-        error(StatusCode::INTERNAL_SERVER_ERROR, &format!("failed to save KV snapshot ({reason})"))
+        refused(StatusCode::INTERNAL_SERVER_ERROR, &format!("failed to save KV snapshot ({reason})"))
     })?;
     metrics.bytes.inc_by(bytes);
     info!(%peer_id, snapshot_index = index, bytes, "received and stored database snapshot");
     match port.inner.shared.node.receive(vec![message]).await {
         Ok(()) => Ok(no_content()),
-        Err(reason) => Err(error(
+        Err(reason) => Err(refused(
             StatusCode::INTERNAL_SERVER_ERROR,
             &format!("failed to process raft message ({reason})"),
         )),

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
-use self::outbox::{Outbox, Refused};
+use self::outbox::{Outbox, Pushed};
 use self::status::Status;
 use crate::codec::StreamKind;
 use crate::metrics::PeerMetrics;
@@ -93,25 +93,31 @@ impl Peer {
     pub(crate) fn push(&self, message: Message) {
         let kind = message.r#type;
         let snapshot = kind == MessageType::MsgSnap as i32;
-        let refused = if snapshot {
-            Err(Refused::Inactive(message))
-        } else if kind == MessageType::MsgApp as i32 {
-            self.msgapp.push(message).or_else(|refused| retry(refused, |message| self.message.push(message)))
-        } else {
-            self.message.push(message)
-        };
-        let lost = match refused {
-            Ok(()) => false,
-            Err(Refused::Inactive(message)) => self.pipeline.try_send(message).is_err(),
-            Err(Refused::Full) => true,
-        };
-        if lost {
+        let append = kind == MessageType::MsgApp as i32;
+        let mut message = Some(message);
+        let mut pushed = Pushed::Inactive;
+        if append {
+            pushed = self.msgapp.push(&mut message);
+        }
+        if pushed == Pushed::Inactive && !snapshot {
+            pushed = self.message.push(&mut message);
+        }
+        if pushed == Pushed::Inactive {
+            pushed = self.post(message);
+        }
+        if pushed != Pushed::Queued {
             debug!(peer_id = %self.id, kind, active = self.status.is_active(), "dropped message, queue is full");
             self.lose();
             if snapshot {
                 self.node().report_snapshot(self.id, false);
             }
         }
+    }
+
+    /// Queues a message as a request of its own.
+    fn post(&self, message: Option<Message>) -> Pushed {
+        let Some(message) = message else { return Pushed::Queued };
+        if self.pipeline.try_send(message).is_ok() { Pushed::Queued } else { Pushed::Full }
     }
 
     /// Lets the streams send what was queued.
@@ -197,12 +203,5 @@ impl Peer {
         self.shared.spawn(async move {
             cancel.run_until_cancelled(task).await;
         });
-    }
-}
-
-fn retry(refused: Refused, push: impl FnOnce(Message) -> Result<(), Refused>) -> Result<(), Refused> {
-    match refused {
-        Refused::Inactive(message) => push(message),
-        Refused::Full => Err(Refused::Full),
     }
 }

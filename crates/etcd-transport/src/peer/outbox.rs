@@ -28,11 +28,13 @@ struct State {
     waker: Option<Waker>,
 }
 
-/// A message did not get into the queue.
-#[derive(Debug)]
-pub(crate) enum Refused {
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// It has been taken.
+    Queued,
     /// No connection is attached: another way may be open.
-    Inactive(Message),
+    Inactive,
     /// The connection does not keep up.
     Full,
 }
@@ -43,19 +45,20 @@ impl Outbox {
     }
 
     /// Appends without waking the stream: [`Outbox::wake`] does that once for many.
-    pub(crate) fn push(&self, message: Message) -> Result<(), Refused> {
-        let size = payload(&message);
+    /// Takes `message` out of its place only if it is queued.
+    pub(crate) fn push(&self, message: &mut Option<Message>) -> Pushed {
+        let size = message.as_ref().map_or(0, payload);
         let mut state = self.state.lock();
         if !state.attached {
-            return Err(Refused::Inactive(message));
+            return Pushed::Inactive;
         }
         let too_large = state.bytes.saturating_add(size) > self.max_bytes && !state.queue.is_empty();
         if state.queue.len() >= self.max_messages || too_large {
-            return Err(Refused::Full);
+            return Pushed::Full;
         }
         state.bytes += size;
-        state.queue.push_back(message);
-        Ok(())
+        state.queue.extend(message.take());
+        Pushed::Queued
     }
 
     /// Lets the stream take what is there.

@@ -6,7 +6,7 @@ use etcd_membership::MemberId;
 use etcd_transport::{Limits, Options};
 
 use crate::raw::{Raw, ask, request};
-use crate::support::{CLUSTER, Setup, TestMember, append};
+use crate::support::{CLUSTER, Setup, TestMember, append, silent};
 
 async fn still_serves(member: &TestMember) {
     let (status, ..) = ask(member.address, "GET /version", &[], b"").await;
@@ -36,7 +36,7 @@ async fn garbage_is_answered_or_cut_off() {
         b"POST /raft HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
         b"\r\n\r\n\r\n\r\n hello\r\n\r\n",
     ] {
-        let answer = Raw::open(member.address, garbage).await.to_end().await;
+        let answer = Raw::open(member.address, garbage).await.rest().await;
         let fine = answer.is_empty() || answer.starts_with("HTTP/1.1 4");
         assert!(fine, "{garbage:?} was answered {answer}");
     }
@@ -52,7 +52,7 @@ async fn endless_headers_and_bodies_end() {
     let (status, ..) = ask(member.address, "GET /version", &[("X-Long", &long)], b"").await;
     assert_eq!(status, 431);
     let line = format!("GET /{long}");
-    let answer = Raw::open(member.address, &request(&line, &[], b"")).await.to_end().await;
+    let answer = Raw::open(member.address, &request(&line, &[], b"")).await.rest().await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
 
     let (status, _, said) = ask(member.address, "POST /raft", &peer(), &[8; 10_001]).await;
@@ -72,13 +72,13 @@ async fn those_who_dawdle_are_cut_off() {
     let member = Setup { limits, options, ..Setup::new(1) }.start().await;
     // Says nothing; says half of a request; keeps a connection for nothing.
     for bytes in [&b""[..], b"GET /vers", b"GET /version HTTP/1.1\r\nHost: test\r\n\r\n"] {
-        Raw::open(member.address, bytes).await.to_end().await;
+        Raw::open(member.address, bytes).await.rest().await;
     }
     // Promises a body and does not send it.
     for (line, status) in [("POST /raft", 408), ("POST /raft/snapshot", 400)] {
         let mut headers = peer();
         headers.push(("Content-Length", "1000"));
-        let answer = Raw::open(member.address, &request(line, &headers, b"")).await.to_end().await;
+        let answer = Raw::open(member.address, &request(line, &headers, b"")).await.rest().await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{line}: {answer}");
     }
     still_serves(&member).await;
@@ -105,24 +105,25 @@ async fn connections_are_counted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_nobody_reads_is_closed() {
     let limits = Limits { write_timeout: Duration::from_millis(200), ..Limits::default() };
-    let member = Setup { limits, ..Setup::new(1) }.start().await;
-    member.transport.add_peer(MemberId::new(2), &["http://127.0.0.1:1".to_owned()]).unwrap();
+    let options = Options { read_timeout: Duration::from_secs(60), ..Options::default() };
+    let member = Setup { limits, options, ..Setup::new(1) }.start().await;
+    let (_silent, url) = silent().await;
+    member.transport.add_peer(MemberId::new(2), &[url]).unwrap();
     let open = request("GET /raft/stream/msgapp/2", &peer(), b"");
     let mut deaf = Raw::open(member.address, &open).await;
     deaf.until("\r\n1\r\n\0\r\n").await;
     let closed = async {
         for index in 0.. {
             member.transport.send(vec![append(2, 2, index, vec![1; 1 << 20])]);
-            // The peer itself refuses connections, so it goes with its only stream.
             let failure = member.transport.peer_status()[0].last_error.clone();
             if failure.is_some_and(|failure| failure.reason == "the peer's stream was closed") {
                 return;
             }
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(20), closed).await.expect("the stream stays open");
-    assert!(deaf.write(b"x").await.is_err() || deaf.to_end().await.len() > 1000);
+    assert!(deaf.write(b"x").await.is_err() || deaf.rest().await.len() > 1000);
     still_serves(&member).await;
     member.stop().await;
 }

@@ -140,18 +140,18 @@ async fn a_go_leader_replicates_to_us() {
         }
     };
     two.agree_while(tokio::time::timeout(Duration::from_secs(30), puts)).await.expect("no put succeeded");
-    let notes = two.ours.node.notes.lock();
-    let mut entries: Vec<&Entry> = notes.messages.iter().flat_map(|message| &message.entries).collect();
-    entries.sort_by_key(|entry| (entry.index, entry.term));
-    entries.dedup_by_key(|entry| entry.index);
-    let keys = entries
-        .iter()
-        .filter_map(|entry| InternalRaftRequest::decode(entry.data.clone()).ok()?.put)
-        .filter(|put| put.value.len() == value.len() / 3 * 3)
-        .count();
-    assert_eq!(keys, 20, "every put has arrived as an entry");
-    assert!(notes.mismatches.is_empty() && notes.removed_by.is_empty());
-    drop(notes);
+    two.ours.node.check(|notes| {
+        let mut entries: Vec<&Entry> = notes.messages.iter().flat_map(|message| &message.entries).collect();
+        entries.sort_by_key(|entry| (entry.index, entry.term));
+        entries.dedup_by_key(|entry| entry.index);
+        let keys = entries
+            .iter()
+            .filter_map(|entry| InternalRaftRequest::decode(entry.data.clone()).ok()?.put)
+            .filter(|put| put.value.len() == value.len() / 3 * 3)
+            .count();
+        assert_eq!(keys, 20, "every put has arrived as an entry");
+        assert!(notes.mismatches.is_empty() && notes.removed_by.is_empty());
+    });
     assert!(two.ours.transport.peer_status()[0].active_since.is_some());
     let metrics = two.ours.metrics();
     let probes = format!("etcd_network_peer_round_trip_time_seconds_count{{To=\"{}\"}} ", two.go_id);

@@ -4,7 +4,7 @@ use etcd_membership::{ClusterId, MemberId};
 use etcd_proto::prost::Message as _;
 
 use crate::raw::{Raw, ask, request};
-use crate::support::{Setup, TestMember, heartbeat};
+use crate::support::{Setup, TestMember, heartbeat, silent};
 
 const GOOD: [(&str, &str); 5] = [
     ("X-Server-From", "2"),
@@ -62,7 +62,8 @@ async fn streams_are_refused_as_etcd_does() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_begins_with_headers_and_a_heartbeat_and_a_newer_one_supersedes_it() {
     let member = TestMember::start(1).await;
-    member.transport.add_peer(MemberId::new(2), &["http://127.0.0.1:1".to_owned()]).unwrap();
+    let (_silent, url) = silent().await;
+    member.transport.add_peer(MemberId::new(2), &[url]).unwrap();
     let open = request("GET /raft/stream/msgapp/2", &GOOD, b"");
     let mut first = Raw::open(member.address, &open).await;
     let head = first.until("\r\n1\r\n\0\r\n").await.to_lowercase();
@@ -71,10 +72,10 @@ async fn a_stream_begins_with_headers_and_a_heartbeat_and_a_newer_one_supersedes
     assert!(head.contains("x-etcd-cluster-id: 1000"), "{head}");
     let mut second = Raw::open(member.address, &open).await;
     second.until("\r\n1\r\n\0\r\n").await;
-    assert!(first.to_end().await.ends_with("0\r\n\r\n"), "the old stream ends well");
+    assert!(first.rest().await.ends_with("0\r\n\r\n"), "the old stream ends well");
     assert!(member.transport.peer_status()[0].active_since.is_some(), "the new stream is open");
     member.stop().await;
-    assert!(second.to_end().await.ends_with("0\r\n\r\n"), "so does the new one in the end");
+    assert!(second.rest().await.ends_with("0\r\n\r\n"), "so does the new one in the end");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

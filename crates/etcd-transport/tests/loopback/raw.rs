@@ -26,7 +26,7 @@ impl Raw {
     }
 
     /// Everything until the other side closes.
-    pub(crate) async fn to_end(mut self) -> String {
+    pub(crate) async fn rest(mut self) -> String {
         let outcome = timeout(DEADLINE, self.stream.read_to_end(&mut self.read)).await;
         // A reset after the answer is an end, too.
         let _ = outcome.expect("the connection stays open");
@@ -71,7 +71,7 @@ pub(crate) async fn ask(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> (u16, String, String) {
-    let answer = Raw::open(address, &request(line, headers, body)).await.to_end().await;
+    let answer = Raw::open(address, &request(line, headers, body)).await.rest().await;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer:?}"));
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     (status, head.to_lowercase(), body.to_owned())

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use etcd_membership::MemberId;
 use etcd_transport::{Options, SnapshotSource};
-use tokio::net::TcpListener;
 
-use crate::support::{Setup, TestMember, heartbeat, pair, snapshot, sum};
+use crate::support::{Setup, TestMember, heartbeat, pair, silent, snapshot, sum};
 
 /// Writes so many bytes, and then perhaps fails.
 struct Source {
@@ -46,11 +45,11 @@ async fn a_database_of_50_mb_arrives_whole_while_messages_flow() {
     a.transport.send_snapshot(message.clone(), database);
     a.transport.send(vec![heartbeat(1, 2, 1)]);
     assert_eq!(reported(&a, 1).await, [(TO, true)]);
-    let notes = b.node.notes.lock();
-    assert_eq!(notes.stored, [want]);
-    assert!(notes.messages.contains(&message));
-    assert!(notes.messages.contains(&heartbeat(1, 2, 1)));
-    drop(notes);
+    b.node.check(|notes| {
+        assert_eq!(notes.stored, [want]);
+        assert!(notes.messages.contains(&message));
+        assert!(notes.messages.contains(&heartbeat(1, 2, 1)));
+    });
     assert!(a.metrics().contains("etcd_network_snapshot_send_success{To=\"2\"} 1"));
     assert!(a.metrics().contains("etcd_network_snapshot_send_inflights_total{To=\"2\"} 0"));
     assert!(b.metrics().contains("etcd_network_snapshot_receive_success{From=\"1\"} 1"));
@@ -71,10 +70,10 @@ async fn a_database_that_cannot_be_read_or_stored_is_reported_and_not_taken() {
     assert_eq!(reported(&a, 2).await[1], (TO, false));
     b.node.until("the full disk", |notes| (notes.store_errors.len() == 2).then_some(())).await;
 
-    let notes = b.node.notes.lock();
-    assert_eq!(notes.store_errors[1], "disk full");
-    assert!(notes.stored.is_empty() && notes.messages.is_empty());
-    drop(notes);
+    b.node.check(|notes| {
+        assert_eq!(notes.store_errors[1], "disk full");
+        assert!(notes.stored.is_empty() && notes.messages.is_empty());
+    });
     assert!(a.metrics().contains("etcd_network_snapshot_send_failures{To=\"2\"} 2"));
 
     // The way is free again.
@@ -90,9 +89,8 @@ async fn a_receiver_that_stalls_is_given_up_and_a_second_snapshot_fails_at_once(
     let stall = Duration::from_millis(300);
     let options = Options { snapshot_stall: stall, snapshot_answer: stall, ..Options::default() };
     let a = Setup { options, ..Setup::new(1) }.start().await;
-    // Accepts, by the kernel, and never reads.
-    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    a.transport.add_peer(TO, &[format!("http://{}", silent.local_addr().unwrap())]).unwrap();
+    let (_silent, url) = silent().await;
+    a.transport.add_peer(TO, &[url]).unwrap();
     a.transport.send_snapshot(snapshot(1, 2, 1), source(30 << 20, false));
     a.transport.send_snapshot(snapshot(1, 2, 1), source(10, false));
     assert_eq!(reported(&a, 2).await, [(TO, false), (TO, false)]);
@@ -104,8 +102,8 @@ async fn a_receiver_that_stalls_is_given_up_and_a_second_snapshot_fails_at_once(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_is_removed_ends_its_snapshot() {
     let a = TestMember::start(1).await;
-    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    a.transport.add_peer(TO, &[format!("http://{}", silent.local_addr().unwrap())]).unwrap();
+    let (silent, url) = silent().await;
+    a.transport.add_peer(TO, &[url]).unwrap();
     a.transport.send_snapshot(snapshot(1, 2, 1), source(30 << 20, false));
     let _accepted = silent.accept().await.unwrap();
     a.transport.remove_peer(TO);

@@ -50,6 +50,11 @@ impl Recorder {
         self.changed.notify_waiters();
     }
 
+    /// Looks at the notes as they are.
+    pub(crate) fn check(&self, look: impl FnOnce(&Notes)) {
+        look(&self.notes.lock());
+    }
+
     pub(crate) fn unblock(&self) {
         *self.blocked.lock() = false;
         self.changed.notify_waiters();
@@ -251,6 +256,13 @@ impl TestMember {
         self.drain.cancel();
         self.serving.await.unwrap();
     }
+}
+
+/// A port that the kernel connects to and that never says anything, and its URL.
+pub(crate) async fn silent() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (listener, url)
 }
 
 pub(crate) fn pair(a: &TestMember, b: &TestMember) {

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use etcd_proto::raftpb::{Entry, Message};
 
-use super::{Outbox, Refused};
+use super::{Outbox, Pushed};
 
 #[derive(Default)]
 struct Count(AtomicUsize);
@@ -14,6 +14,13 @@ impl Wake for Count {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
+}
+
+fn push(outbox: &Outbox, size: usize) -> Pushed {
+    let mut place = Some(message(size));
+    let pushed = outbox.push(&mut place);
+    assert_eq!(place.is_none(), pushed == Pushed::Queued, "the message comes back if it is not queued");
+    pushed
 }
 
 fn message(size: usize) -> Message {
@@ -39,7 +46,7 @@ fn many_pushes_are_one_wake_up_and_one_batch() {
     outbox.wake();
     assert_eq!(count.0.load(Ordering::SeqCst), 0, "nothing to take");
     for _ in 0..3 {
-        outbox.push(message(1)).unwrap();
+        assert_eq!(push(&outbox, 1), Pushed::Queued);
     }
     outbox.wake();
     outbox.wake();
@@ -52,21 +59,21 @@ fn many_pushes_are_one_wake_up_and_one_batch() {
 fn it_is_bounded_in_messages_and_bytes() {
     let outbox = Outbox::new(3, 100);
     outbox.attach().unwrap();
-    outbox.push(message(500)).expect("a single message may be larger");
-    assert!(matches!(outbox.push(message(1)), Err(Refused::Full)));
+    assert_eq!(push(&outbox, 500), Pushed::Queued);
+    assert_eq!(push(&outbox, 1), Pushed::Full);
 
     let outbox = Outbox::new(3, 100);
     outbox.attach().unwrap();
     for _ in 0..3 {
-        outbox.push(message(10)).unwrap();
+        assert_eq!(push(&outbox, 10), Pushed::Queued);
     }
-    assert!(matches!(outbox.push(message(0)), Err(Refused::Full)));
+    assert_eq!(push(&outbox, 0), Pushed::Full);
 }
 
 #[test]
 fn without_a_connection_the_message_comes_back() {
     let outbox = Outbox::new(3, 100);
-    assert!(matches!(outbox.push(message(7)), Err(Refused::Inactive(back)) if back == message(7)));
+    assert_eq!(push(&outbox, 7), Pushed::Inactive);
 }
 
 #[test]
@@ -76,16 +83,16 @@ fn a_new_connection_supersedes_the_old_one() {
     let count = Arc::new(Count::default());
     let waker = Waker::from(Arc::clone(&count));
     assert_eq!(take(&outbox, old, &waker), Poll::Pending);
-    outbox.push(message(1)).unwrap();
+    assert_eq!(push(&outbox, 1), Pushed::Queued);
     let (new, lost) = outbox.attach().unwrap();
     assert_eq!((lost, count.0.load(Ordering::SeqCst)), (1, 1));
     assert_eq!(take(&outbox, old, &waker), Poll::Ready(None));
     assert_eq!(outbox.detach(old), None, "the old one has no say any more");
-    outbox.push(message(1)).unwrap();
+    assert_eq!(push(&outbox, 1), Pushed::Queued);
     assert_eq!(take(&outbox, new, &waker), Poll::Ready(Some(1)));
-    outbox.push(message(1)).unwrap();
+    assert_eq!(push(&outbox, 1), Pushed::Queued);
     assert_eq!(outbox.detach(new), Some(1));
-    assert!(matches!(outbox.push(message(1)), Err(Refused::Inactive(_))));
+    assert_eq!(push(&outbox, 1), Pushed::Inactive);
 }
 
 #[test]
