@@ -17,7 +17,7 @@
 //! Make a [`Transport`] on a tokio runtime, [`serve`] its [`Transport::router`] on each peer listener, tell it the
 //! members with [`Transport::add_peer`], and send. Received messages come to [`Node::receive`] in batches.
 //! [`Transport::stop`] ends the streams, so stop it before or while the listener drains. The callbacks of [`Node`]
-//! come from within: they must not call methods that add or remove peers.
+//! may call the transport again.
 //!
 //! Before a member exists, [`PeerClient`] asks others about the cluster.
 //!

@@ -28,10 +28,11 @@ pub struct Transport {
 
 pub(crate) struct Inner {
     pub(crate) shared: Arc<Shared>,
-    peers: RwLock<Peers>,
+    /// Replaced as a whole, so that nobody calls the node while holding the lock.
+    peers: RwLock<Arc<Peers>>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Peers {
     stopped: bool,
     members: HashMap<u64, Arc<Peer>>,
@@ -56,7 +57,8 @@ impl Transport {
     /// [`UrlError`] when there is no URL or one is malformed.
     pub fn add_peer(&self, id: MemberId, urls: &[String]) -> Result<(), UrlError> {
         let urls = PeerUrl::parse_all(urls)?;
-        let mut peers = self.inner.peers.write();
+        let mut guard = self.inner.peers.write();
+        let peers = Arc::make_mut(&mut guard);
         let own = id == self.inner.shared.identity.member;
         if own || peers.stopped || peers.members.contains_key(&id.get()) {
             return Ok(());
@@ -85,7 +87,7 @@ impl Transport {
     /// [`UrlError`] when there is no URL or one is malformed.
     pub fn update_peer(&self, id: MemberId, urls: &[String]) -> Result<(), UrlError> {
         let urls = PeerUrl::parse_all(urls)?;
-        if let Some(peer) = self.inner.peers.read().members.get(&id.get()) {
+        if let Some(peer) = self.inner.peer(id) {
             peer.update(urls);
             info!(peer_id = %id, "updated peer");
         }
@@ -94,8 +96,9 @@ impl Transport {
 
     /// Closes every connection with a member.
     pub fn remove_peer(&self, id: MemberId) {
-        let peer = self.inner.peers.write().members.remove(&id.get());
-        if let Some(peer) = peer {
+        let mut guard = self.inner.peers.write();
+        let peers = Arc::make_mut(&mut guard);
+        for peer in [peers.members.remove(&id.get()), peers.remotes.remove(&id.get())].into_iter().flatten() {
             peer.stop();
         }
     }
@@ -105,7 +108,7 @@ impl Transport {
     ///
     /// Order is kept between messages that take the same stream.
     pub fn send(&self, messages: Vec<Message>) {
-        let peers = self.inner.peers.read();
+        let peers = self.inner.peers();
         let mut touched: Vec<&Arc<Peer>> = Vec::new();
         for message in messages {
             let to = message.to;
@@ -137,7 +140,7 @@ impl Transport {
     /// How each member fares, by id.
     pub fn peer_status(&self) -> Vec<PeerStatus> {
         let mut status: Vec<PeerStatus> =
-            self.inner.peers.read().members.values().map(|peer| peer.status()).collect();
+            self.inner.peers().members.values().map(|peer| peer.status()).collect();
         status.sort_by_key(|peer| peer.id);
         status
     }
@@ -156,8 +159,12 @@ impl Transport {
 }
 
 impl Inner {
+    fn peers(&self) -> Arc<Peers> {
+        Arc::clone(&self.peers.read())
+    }
+
     pub(crate) fn peer(&self, id: MemberId) -> Option<Arc<Peer>> {
-        self.peers.read().members.get(&id.get()).cloned()
+        self.peers.read().members.get(&id.get()).map(Arc::clone)
     }
 
     pub(crate) fn add_remote(&self, id: MemberId, urls: &[String]) -> Result<(), UrlError> {
@@ -165,7 +172,8 @@ impl Inner {
             return Ok(());
         }
         let urls = PeerUrl::parse_all(urls)?;
-        let mut peers = self.peers.write();
+        let mut guard = self.peers.write();
+        let peers = Arc::make_mut(&mut guard);
         let known = peers.members.contains_key(&id.get()) || peers.remotes.contains_key(&id.get());
         if peers.stopped || known || id == self.shared.identity.member {
             return Ok(());
@@ -185,9 +193,10 @@ impl Inner {
     }
 
     fn stop(&self) {
-        let mut peers = self.peers.write();
+        let mut guard = self.peers.write();
+        let peers = Arc::make_mut(&mut guard);
         peers.stopped = true;
-        let Peers { members, remotes, .. } = &mut *peers;
+        let Peers { members, remotes, .. } = peers;
         for (_, peer) in members.drain().chain(remotes.drain()) {
             peer.stop();
         }

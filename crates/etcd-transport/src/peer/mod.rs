@@ -132,7 +132,7 @@ impl Peer {
             self.node().report_snapshot(self.id, false);
             return;
         }
-        self.spawn(snapshot::send(Arc::clone(self), message, source));
+        self.spawn(snapshot::send(snapshot::Outcome::new(Arc::clone(self)), message, source));
     }
 
     pub(crate) fn update(&self, urls: Vec<PeerUrl>) {

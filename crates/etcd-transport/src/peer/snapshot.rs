@@ -23,11 +23,20 @@ use crate::net::Connector;
 use crate::node::SnapshotSource;
 use crate::url::PeerUrl;
 
-/// Reports a failure unless told otherwise, also when the task is cancelled.
-struct Outcome {
+/// Reports a failure unless told otherwise, also when the task is cancelled before it has begun.
+pub(super) struct Outcome {
     peer: Arc<Peer>,
     metrics: SnapshotMetrics,
     ok: bool,
+}
+
+impl Outcome {
+    /// A snapshot for `peer` is on its way.
+    pub(super) fn new(peer: Arc<Peer>) -> Self {
+        let metrics = peer.shared.metrics.sent_snapshot(peer.id);
+        metrics.inflight.inc();
+        Self { peer, metrics, ok: false }
+    }
 }
 
 impl Drop for Outcome {
@@ -45,10 +54,8 @@ impl Drop for Outcome {
 }
 
 /// Sends `message` and, behind it, the database.
-pub(super) async fn send(peer: Arc<Peer>, message: Message, source: Box<dyn SnapshotSource>) {
-    let metrics = peer.shared.metrics.sent_snapshot(peer.id);
-    metrics.inflight.inc();
-    let mut outcome = Outcome { peer: Arc::clone(&peer), metrics, ok: false };
+pub(super) async fn send(mut outcome: Outcome, message: Message, source: Box<dyn SnapshotSource>) {
+    let peer = Arc::clone(&outcome.peer);
     let Ok(_permit) = Arc::clone(&peer.shared.snapshot_sends).acquire_owned().await else { return };
     let index =
         message.snapshot.as_ref().and_then(|snapshot| snapshot.metadata.as_ref()).map(|meta| meta.index);
