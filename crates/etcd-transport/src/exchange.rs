@@ -200,3 +200,6 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

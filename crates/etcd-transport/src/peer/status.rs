@@ -119,3 +119,6 @@ impl State {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;
