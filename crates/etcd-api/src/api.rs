@@ -1,6 +1,7 @@
 //! The API of one member: where every request of the client port arrives.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use etcd_proto::etcdserverpb::{
     AlarmRequest, CompactionRequest, DeleteRangeRequest, HashKvRequest, MemberListRequest, PutRequest,
     RangeRequest, ResponseHeader, StatusRequest, TxnRequest,
 };
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use prometheus_client::registry::Registry;
 use tonic::{Code, Status};
 use tower::ServiceExt as _;
@@ -94,30 +95,50 @@ impl<R: Replica> Api<R> {
     }
 
     /// Answers one request.
-    pub(crate) async fn respond<B>(&self, request: Request<B>, remote: SocketAddr) -> Response<Body>
+    ///
+    /// What can be decided at once is decided outside the future, which stays small that way.
+    pub(crate) fn respond<B>(
+        &self,
+        request: Request<B>,
+        remote: SocketAddr,
+    ) -> impl Future<Output = Response<Body>> + Send + use<R, B>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let work = self.sort(request);
+        async move {
+            match work {
+                Work::Direct { api, rpc, headers, mut body } => {
+                    direct(&api, rpc, &headers, &mut body, remote).await
+                }
+                Work::Elsewhere(answer) => answer.await,
+                Work::Refused(status) => status.into_http(),
+            }
+        }
+    }
+
+    fn sort<B>(&self, request: Request<B>) -> Work<R, B>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
     {
         if !grpc::is_call(&request) {
-            return route(&self.http, request).await;
+            return Work::Elsewhere(Box::pin(route(self.http.clone(), request)));
         }
         if !grpc::is_post(&request) {
-            return Status::internal("grpc: only POST is a gRPC call").into_http();
+            return Work::Refused(Status::internal("grpc: only POST is a gRPC call"));
         }
-        let shared = self.shared.as_ref();
         match Rpc::of_path(request.uri().path()) {
-            Some(Rpc::Range) => grpc::answer::<R, RangeRequest, B>(shared, request, remote).await,
-            Some(Rpc::Put) => grpc::answer::<R, PutRequest, B>(shared, request, remote).await,
-            Some(Rpc::DeleteRange) => grpc::answer::<R, DeleteRangeRequest, B>(shared, request, remote).await,
-            Some(Rpc::Txn) => grpc::answer::<R, TxnRequest, B>(shared, request, remote).await,
-            Some(Rpc::Compact) => grpc::answer::<R, CompactionRequest, B>(shared, request, remote).await,
-            Some(Rpc::MemberList) => grpc::answer::<R, MemberListRequest, B>(shared, request, remote).await,
-            Some(Rpc::Alarm) => grpc::answer::<R, AlarmRequest, B>(shared, request, remote).await,
-            Some(Rpc::Status) => grpc::answer::<R, StatusRequest, B>(shared, request, remote).await,
-            Some(Rpc::HashKv) => grpc::answer::<R, HashKvRequest, B>(shared, request, remote).await,
-            Some(rpc) => self.respond_elsewhere(rpc, request).await,
-            None => unknown(request.uri().path()).into_http(),
+            Some(rpc) if rpc.is_direct() => {
+                let (parts, body) = request.into_parts();
+                Work::Direct { api: Arc::clone(&self.shared), rpc, headers: parts.headers, body }
+            }
+            Some(rpc) => {
+                let api = self.clone();
+                Work::Elsewhere(Box::pin(async move { api.respond_elsewhere(rpc, request).await }))
+            }
+            None => Work::Refused(unknown(request.uri().path())),
         }
     }
 
@@ -143,19 +164,58 @@ impl<R: Replica> Api<R> {
             handled.done(status.code());
             return status.into_http();
         }
-        let response = route(&self.streams, request).await;
+        let response = route(self.streams.clone(), request).await;
         let code = response.headers().get("grpc-status").map_or(Code::Ok, |v| Code::from_bytes(v.as_bytes()));
         handled.done(code);
         response
     }
 }
 
-async fn route<B>(router: &Router, request: Request<B>) -> Response<Body>
+/// How a request is answered.
+enum Work<R, B> {
+    /// A unary call of etcd's own.
+    Direct {
+        api: Arc<Shared<R>>,
+        rpc: Rpc,
+        headers: HeaderMap,
+        body: B,
+    },
+    /// By a router.
+    Elsewhere(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
+    Refused(Status),
+}
+
+async fn direct<R, B>(
+    api: &Shared<R>,
+    rpc: Rpc,
+    headers: &HeaderMap,
+    body: &mut B,
+    remote: SocketAddr,
+) -> Response<Body>
+where
+    R: Replica,
+    B: http_body::Body<Data = Bytes> + Unpin,
+{
+    match rpc {
+        Rpc::Range => grpc::answer::<R, RangeRequest, B>(api, headers, body, remote).await,
+        Rpc::Put => grpc::answer::<R, PutRequest, B>(api, headers, body, remote).await,
+        Rpc::DeleteRange => grpc::answer::<R, DeleteRangeRequest, B>(api, headers, body, remote).await,
+        Rpc::Txn => grpc::answer::<R, TxnRequest, B>(api, headers, body, remote).await,
+        Rpc::Compact => grpc::answer::<R, CompactionRequest, B>(api, headers, body, remote).await,
+        Rpc::MemberList => grpc::answer::<R, MemberListRequest, B>(api, headers, body, remote).await,
+        Rpc::Alarm => grpc::answer::<R, AlarmRequest, B>(api, headers, body, remote).await,
+        Rpc::Status => grpc::answer::<R, StatusRequest, B>(api, headers, body, remote).await,
+        Rpc::HashKv => grpc::answer::<R, HashKvRequest, B>(api, headers, body, remote).await,
+        _ => unknown(rpc.path()).into_http(),
+    }
+}
+
+async fn route<B>(router: Router, request: Request<B>) -> Response<Body>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<axum::BoxError>,
 {
-    let Ok(response) = router.clone().oneshot(request.map(axum::body::Body::new)).await;
+    let Ok(response) = router.oneshot(request.map(axum::body::Body::new)).await;
     response.map(Body::http)
 }
 

@@ -68,6 +68,22 @@ impl Rpc {
         matches!(self, Self::RangeStream | Self::Snapshot | Self::HealthWatch)
     }
 
+    /// Whether it is decoded and answered here, without tonic.
+    pub(crate) const fn is_direct(self) -> bool {
+        matches!(
+            self,
+            Self::Range
+                | Self::Put
+                | Self::DeleteRange
+                | Self::Txn
+                | Self::Compact
+                | Self::MemberList
+                | Self::Alarm
+                | Self::Status
+                | Self::HashKv
+        )
+    }
+
     /// Why a call that is known is still refused; `None` when it is served.
     pub(crate) const fn not_served(self) -> Option<Error> {
         match self {

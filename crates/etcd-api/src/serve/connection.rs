@@ -5,6 +5,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -15,6 +18,7 @@ use tracing::debug;
 use super::ServeOptions;
 use super::drain::Drain;
 use super::protocol::{Protocol, Replayed, detect};
+use crate::grpc::Body;
 use crate::{Api, Replica};
 
 /// What a client may send on one stream before it is read.
@@ -88,10 +92,7 @@ fn http1_connection<R: Replica>(
 ) -> impl GracefulConnection<Error = hyper::Error, Output = hyper::Result<()>> {
     let options = &shared.options;
     let api = shared.api.clone();
-    let service = service_fn(move |request| {
-        let api = api.clone();
-        async move { Ok::<_, Infallible>(api.respond(request, remote).await) }
-    });
+    let service = service_fn(move |request| answer(&api, request, remote));
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -107,11 +108,8 @@ fn http2_connection<R: Replica>(
     stream: Replayed,
 ) -> impl GracefulConnection<Error = hyper::Error, Output = hyper::Result<()>> {
     let options = &shared.options;
-    let shared = Arc::clone(shared);
-    let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(shared.api.respond(request, remote).await) }
-    });
+    let api = shared.api.clone();
+    let service = service_fn(move |request| answer(&api, request, remote));
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -125,4 +123,13 @@ fn http2_connection<R: Replica>(
         .keep_alive_interval(options.keep_alive_interval)
         .keep_alive_timeout(options.keep_alive_timeout);
     builder.serve_connection(TokioIo::new(stream), service)
+}
+
+/// Answers as hyper wants it.
+fn answer<R: Replica>(
+    api: &Api<R>,
+    request: Request<Incoming>,
+    remote: SocketAddr,
+) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<R> {
+    api.respond(request, remote).map(Ok)
 }
