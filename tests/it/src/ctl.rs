@@ -1,0 +1,118 @@
+//! `etcdctl`, the client that people have.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::foreign;
+
+/// Runs `etcdctl` (3.4 or later) against some endpoints.
+#[derive(Debug, Clone)]
+pub struct Ctl {
+    program: PathBuf,
+    endpoints: String,
+}
+
+/// What one run of `etcdctl` gave.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Exit code.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error, without the warnings that its client logs as JSON.
+    pub stderr: String,
+}
+
+impl Ctl {
+    /// `etcdctl` for these client URLs; `None` when it is not installed, see [`foreign`].
+    #[must_use]
+    pub fn new<S: AsRef<str>>(endpoints: &[S]) -> Option<Self> {
+        let endpoints: Vec<_> = endpoints.iter().map(AsRef::as_ref).collect();
+        Some(Self { program: foreign("etcdctl")?, endpoints: endpoints.join(",") })
+    }
+
+    /// Runs it with these arguments.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    #[must_use]
+    pub fn run(&self, arguments: &[&str]) -> Answer {
+        self.run_with_input(arguments, "")
+    }
+
+    /// Runs it with these arguments and this standard input.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    #[must_use]
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Answer {
+        let mut command = Command::new(&self.program);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("ETCDCTL_") {
+                command.env_remove(name);
+            }
+        }
+        let mut child = command
+            .env("ETCDCTL_API", "3")
+            .arg(format!("--endpoints={}", self.endpoints))
+            // Its own limit is 5 s; a busy machine may need more.
+            .arg("--command-timeout=30s")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("etcdctl can be run");
+        let mut stdin = child.stdin.take().expect("its input is a pipe");
+        // It may end without reading.
+        let _unread = stdin.write_all(input.as_bytes());
+        drop(stdin);
+        let output = child.wait_with_output().expect("etcdctl ends");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        Answer {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: stderr
+                .lines()
+                .filter(|line| !line.starts_with('{'))
+                .map(|line| format!("{line}\n"))
+                .collect(),
+        }
+    }
+
+    /// Runs it, and gives what it says on standard output.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[must_use]
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let answer = self.run(arguments);
+        assert_eq!(answer.code, Some(0), "etcdctl {arguments:?}: {answer:?}");
+        answer.stdout
+    }
+
+    /// Runs it, and gives the line of standard error that begins with `Error: `, without that.
+    ///
+    /// # Panics
+    /// When it succeeds, or fails without such a line.
+    #[must_use]
+    pub fn error(&self, arguments: &[&str]) -> String {
+        let answer = self.run(arguments);
+        assert_eq!(answer.code, Some(1), "etcdctl {arguments:?}: {answer:?}");
+        let line = answer.stderr.lines().find_map(|line| line.strip_prefix("Error: "));
+        line.unwrap_or_else(|| panic!("etcdctl {arguments:?}: {answer:?}")).to_owned()
+    }
+
+    /// Runs it with `--write-out=json`.
+    ///
+    /// # Panics
+    /// When it fails or does not answer in JSON.
+    #[must_use]
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let text = self.ok(&[arguments, &["--write-out=json"]].concat());
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("etcdctl {arguments:?}: {error}: {text}"))
+    }
+}
