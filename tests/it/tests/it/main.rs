@@ -1,6 +1,14 @@
 //! Integration tests of the `etcd` binary; see the library `etcd_it` for how they work.
 
 #[cfg(test)]
+mod availability;
+#[cfg(test)]
+mod catch_up;
+#[cfg(test)]
 mod guide;
 #[cfg(test)]
+mod kill9;
+#[cfg(test)]
 mod kv;
+#[cfg(test)]
+mod load;
