@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod availability;
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod catch_up;
 #[cfg(test)]
 mod guide;
@@ -12,3 +14,5 @@ mod kill9;
 mod kv;
 #[cfg(test)]
 mod load;
+#[cfg(test)]
+mod lone;

@@ -1,0 +1,7 @@
+//! Input that no server should have to take: each gets a clear answer, and the server goes on.
+
+mod bytes;
+mod data;
+mod flags;
+mod join;
+mod requests;
