@@ -1,7 +1,7 @@
 //! One member of its own, on reserved ports.
 
 use etcd_it::{DEADLINE, Scratch, Server};
-use etcd_testkit::{MemberSpec, Probe, ReservedPort, initial_cluster, reserve_ports, wait_until};
+use etcd_testkit::{MemberSpec, Probe, ReservedPort, reserve_ports, wait_until};
 
 /// Name, ports and directory of a member; its ports stay reserved for as long as it lives.
 pub(crate) struct Lone {
@@ -67,10 +67,5 @@ impl Lone {
 
     pub(crate) fn probe(&self) -> Probe {
         Probe::of(&self.spec)
-    }
-
-    /// `--initial-cluster` of this member alone.
-    pub(crate) fn initial_cluster(&self) -> String {
-        initial_cluster(std::slice::from_ref(&self.spec))
     }
 }

@@ -16,3 +16,5 @@ mod kv;
 mod load;
 #[cfg(test)]
 mod lone;
+#[cfg(test)]
+mod ops;

@@ -1,0 +1,6 @@
+//! What operators see and set: signals, logs, HTTP side doors, configuration.
+
+mod configuration;
+mod http;
+mod logs;
+mod signals;
