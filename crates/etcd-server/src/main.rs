@@ -1,12 +1,13 @@
 //! The `etcd` binary: command line, logs, one member, signals, exit code.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
+#![expect(clippy::print_stderr, reason = "a command-line program")]
 
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use etcd_config::help::Versions;
 use etcd_config::{Config, Failure, Invocation, LogFormat, LogLevel, Notice, help};
 use etcd_server::logging::{self, Format, Output};
-use etcd_server::{API_VERSION, Ended, Member};
+use etcd_server::{API_VERSION, Ended, Member, default_host};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 use tracing::{error, info, warn};
@@ -27,16 +28,18 @@ const PLATFORM: &str = if cfg!(target_arch = "aarch64") { "linux/arm64" } else {
 
 fn main() -> ExitCode {
     match etcd_config::parse(std::env::args_os().skip(1), std::env::vars_os()) {
-        Ok(Invocation::PrintHelp(text)) => {
-            println!("{text}");
-            ExitCode::SUCCESS
-        }
-        Ok(Invocation::PrintVersion) => {
-            print!("{}", help::version(VERSIONS));
-            ExitCode::SUCCESS
-        }
-        Ok(Invocation::Run(config, notices)) => run(&config, &notices),
+        Ok(Invocation::PrintHelp(text)) => print(&text),
+        Ok(Invocation::PrintVersion) => print(&help::version(VERSIONS)),
+        Ok(Invocation::Run(config, notices)) => run(*config, &notices),
         Err(failure) => refuse(&failure),
+    }
+}
+
+/// A reader that has seen enough, such as `head`, is no error.
+fn print(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
     }
 }
 
@@ -50,8 +53,8 @@ fn refuse(failure: &Failure) -> ExitCode {
     ExitCode::from(failure.exit_code)
 }
 
-fn run(config: &Config, notices: &[Notice]) -> ExitCode {
-    if let Err(failure) = logging::init(level(config.log_level), format(config.log_format), &outputs(config)) {
+fn run(mut config: Config, notices: &[Notice]) -> ExitCode {
+    if let Err(failure) = logging::init(level(config.log_level), format(config.log_format), &outputs(&config)) {
         eprintln!("etcd: {failure}");
         return ExitCode::FAILURE;
     }
@@ -62,6 +65,10 @@ fn run(config: &Config, notices: &[Notice]) -> ExitCode {
             info!("{notice}");
         }
     }
+    let host = default_host();
+    if let Some(host) = config.update_default_cluster_from_name(host.as_deref()) {
+        info!(host, "detected default host for advertise");
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(failure) => {
@@ -69,7 +76,7 @@ fn run(config: &Config, notices: &[Notice]) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    runtime.block_on(serve(config))
+    runtime.block_on(serve(&config))
 }
 
 async fn serve(config: &Config) -> ExitCode {

@@ -1,5 +1,7 @@
 //! What the process asks of the operating system.
 
+use std::net::{Ipv4Addr, UdpSocket};
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::{info, warn};
 
@@ -39,4 +41,13 @@ pub(crate) fn notify_ready() {
         Ok(()) => info!("notified the init system, if there is one, that the member is ready"),
         Err(error) => warn!(%error, "cannot notify the init system"),
     }
+}
+
+/// The address that this host uses towards the rest of the network, if there is one. Nothing is sent: connecting a
+/// datagram socket only asks for the route, here to an address that is reserved for documentation.
+pub fn default_host() -> Option<String> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect((Ipv4Addr::new(198, 51, 100, 1), 9)).ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_loopback() && !address.is_unspecified()).then(|| address.to_string())
 }

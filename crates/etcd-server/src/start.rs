@@ -53,6 +53,7 @@ pub(crate) async fn start(config: &Config) -> Result<Member, StartError> {
     let restarts = log::exists(&paths.wal)?;
     // The initial cluster comes first: its mistakes are the operator's most likely ones.
     let initial = if restarts { None } else { Some(resolve(config).await?) };
+    config.check_listeners()?;
     let sockets = SocketOptions { reuse_port: config.socket_reuse_port };
     let peer_listeners = bind(config.listen_peer_urls.iter(), sockets).await?;
     let client_listeners = bind(config.listen_client_urls.iter(), sockets).await?;

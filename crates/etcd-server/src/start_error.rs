@@ -15,6 +15,9 @@ pub enum StartError {
     /// The initial cluster makes no sense, or cannot be joined.
     #[error("{}", .0.etcd_text())]
     Bootstrap(#[from] BootstrapError),
+    /// A port needs what this version does not have.
+    #[error(transparent)]
+    Unsupported(#[from] etcd_config::Failure),
     /// A port cannot be opened.
     #[error(transparent)]
     Listen(#[from] ListenError),

@@ -155,7 +155,8 @@ impl Drop for Launched<'_> {
             eprintln!("warning: {error:#}");
         }
         if count > 0 {
-            eprintln!("killed the {count} members that were started, and removed what they created");
+            let members = if count == 1 { "member" } else { "members" };
+            eprintln!("undone: killed {count} {members}, and removed what they created");
         }
     }
 }

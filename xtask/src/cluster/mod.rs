@@ -18,11 +18,13 @@ use clap::{Args, Subcommand};
 
 use self::state::Directory;
 
+const PORTS: &str = "\
+Member number i (from 0) is called infra<i>. Its client port is the base port + 10 i, and its peer port
+is one more: infra0 has 2379 and 2380, infra1 has 2389 and 2390. Everything listens on 127.0.0.1.";
+
 /// Run a cluster of real members on this machine.
-///
-/// Member number i (from 0) is called infra<i>; its client port is the base port + 10 i, and its peer port is one
-/// more: infra0 has 2379 and 2380, infra1 has 2389 and 2390. Everything listens on 127.0.0.1.
 #[derive(Debug, Args)]
+#[command(after_help = PORTS)]
 pub(crate) struct Arguments {
     /// Where state, data and logs are kept [default: .cluster in the workspace]
     #[arg(long, global = true, value_name = "DIR")]

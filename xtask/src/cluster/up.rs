@@ -21,7 +21,7 @@ pub(super) struct Options {
     /// How many members [default: 3]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=99))]
     members: Option<u16>,
-    /// Client port of infra0; see `cargo xtask help cluster` [default: 2379]
+    /// Client port of infra0; see `cargo xtask cluster --help` [default: 2379]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     base_port: Option<u16>,
     /// Run this server instead of building one [default: $ETCD_BIN]

@@ -1,0 +1,193 @@
+//! What is sent: the kinds of load and their requests.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use etcd_proto::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
+use etcd_proto::etcdserverpb::request_op::Request;
+use etcd_proto::etcdserverpb::{Compare, PutRequest, RangeRequest, RequestOp, TxnRequest};
+
+use crate::keys::{Keys, Random};
+
+/// A load, whoever bears it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) kind: Kind,
+    /// Requests in flight.
+    pub(crate) clients: u64,
+    pub(crate) connections: u64,
+    /// Bytes.
+    pub(crate) key_size: u64,
+    /// Bytes.
+    pub(crate) value_size: u64,
+    pub(crate) key_space: u64,
+    /// Requests in a round; exactly one of this and `duration` is given.
+    pub(crate) total: Option<u64>,
+    pub(crate) duration: Option<Duration>,
+    /// Requests a second.
+    pub(crate) rate: Option<u64>,
+    /// Requests before the round.
+    pub(crate) warm_up: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Put,
+    Range {
+        serializable: bool,
+    },
+    /// Puts in one transaction.
+    Txn {
+        operations: u64,
+    },
+    /// Reads of 100 requests.
+    Mixed {
+        reads: u64,
+        serializable: bool,
+    },
+}
+
+/// One request, ready to be sent.
+#[derive(Debug)]
+pub(crate) enum Call {
+    Put(PutRequest),
+    Range(RangeRequest),
+    Txn(TxnRequest),
+}
+
+impl Load {
+    /// Whether it reads, so that keys must be there before.
+    pub(crate) const fn reads(&self) -> bool {
+        matches!(self.kind, Kind::Range { .. } | Kind::Mixed { .. })
+    }
+
+    /// What kind of load it is, and how large, in a few words.
+    pub(crate) fn describe(&self) -> String {
+        let kind = match self.kind {
+            Kind::Put => "put".to_owned(),
+            Kind::Range { serializable } => format!("range, {}", consistency(serializable)),
+            Kind::Txn { operations } => format!("txn of {operations} puts"),
+            Kind::Mixed { reads, serializable } => {
+                format!("mixed, {reads} % {} reads", consistency(serializable))
+            }
+        };
+        let plural = |count: u64, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+        let mut text = format!(
+            "{kind} · {} · {} · {} B values",
+            plural(self.clients, "client"),
+            plural(self.connections, "connection"),
+            self.value_size
+        );
+        if let Some(rate) = self.rate {
+            text += &format!(" · {rate} requests/s");
+        }
+        text
+    }
+
+    /// The next request of a client.
+    pub(crate) fn call(&self, keys: &Keys, value: &Bytes, random: &mut Random) -> Call {
+        let pick = random.below(self.key_space);
+        match self.kind {
+            Kind::Put => Call::Put(put(keys.key(pick), value)),
+            Kind::Range { serializable } => Call::Range(range(keys.key(pick), serializable)),
+            Kind::Txn { operations } => Call::Txn(txn(keys, pick, operations.min(self.key_space), value)),
+            Kind::Mixed { reads, serializable } => {
+                if random.below(100) < reads {
+                    Call::Range(range(keys.key(pick), serializable))
+                } else {
+                    Call::Put(put(keys.key(pick), value))
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn put(key: Bytes, value: &Bytes) -> PutRequest {
+    PutRequest { key, value: value.clone(), ..PutRequest::default() }
+}
+
+fn range(key: Bytes, serializable: bool) -> RangeRequest {
+    RangeRequest { key, serializable, ..RangeRequest::default() }
+}
+
+/// Puts neighbouring keys (etcd allows each key once) if a condition holds that always does.
+fn txn(keys: &Keys, first: u64, operations: u64, value: &Bytes) -> TxnRequest {
+    let always = Compare {
+        key: keys.key(first),
+        target: CompareTarget::Version.into(),
+        result: CompareResult::Greater.into(),
+        target_union: Some(TargetUnion::Version(-1)),
+        ..Compare::default()
+    };
+    let operation = |step| {
+        let key = keys.key((first + step) % keys.space());
+        RequestOp { request: Some(Request::RequestPut(put(key, value))) }
+    };
+    TxnRequest {
+        compare: vec![always],
+        success: (0..operations).map(operation).collect(),
+        failure: Vec::new(),
+    }
+}
+
+const fn consistency(serializable: bool) -> &'static str {
+    if serializable { "serializable" } else { "linearizable" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn load(kind: Kind) -> Load {
+        Load {
+            kind,
+            clients: 1,
+            connections: 1,
+            key_size: 4,
+            value_size: 8,
+            key_space: 20,
+            total: Some(1),
+            duration: None,
+            rate: None,
+            warm_up: 0,
+        }
+    }
+
+    #[test]
+    fn a_transaction_names_each_key_once() {
+        let keys = Keys::new(4, 20).unwrap();
+        let load = load(Kind::Txn { operations: 20 });
+        let Call::Txn(txn) = load.call(&keys, &Bytes::new(), &mut Random::new(1)) else { panic!("no txn") };
+        let names: BTreeSet<_> = txn
+            .success
+            .iter()
+            .map(|operation| match &operation.request {
+                Some(Request::RequestPut(put)) => put.key.clone(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(names.len(), 20);
+    }
+
+    #[test]
+    fn a_mixed_load_keeps_its_proportion() {
+        let keys = Keys::new(4, 20).unwrap();
+        for (reads, expected) in [(0, 0..=0), (100, 1000..=1000), (80, 750..=850)] {
+            let load = load(Kind::Mixed { reads, serializable: true });
+            let mut random = Random::new(7);
+            let mut calls = (0..1000).map(|_| load.call(&keys, &Bytes::new(), &mut random));
+            let count =
+                calls.by_ref().filter(|call| matches!(call, Call::Range(r) if r.serializable)).count();
+            assert!(expected.contains(&count), "{reads}: {count}");
+        }
+    }
+
+    #[test]
+    fn descriptions() {
+        let one = load(Kind::Range { serializable: false });
+        assert_eq!(one.describe(), "range, linearizable · 1 client · 1 connection · 8 B values");
+        let paced = Load { rate: Some(500), clients: 2, ..load(Kind::Put) };
+        assert_eq!(paced.describe(), "put · 2 clients · 1 connection · 8 B values · 500 requests/s");
+    }
+}

@@ -1,0 +1,288 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::load::{Kind, Load};
+
+/// Measure an etcd cluster, alone or against another etcd.
+///
+/// Without --endpoints, a fresh cluster is started on loopback, in a temporary directory.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench", max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write keys
+    Put(Put),
+    /// Read single keys
+    Range(Range),
+    /// Write several keys in one transaction
+    Txn(Txn),
+    /// Read and write single keys
+    Mixed(Mixed),
+    /// Run the table of docs/benchmarks.md and print it as Markdown
+    Suite(Suite),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Put {
+    #[command(flatten)]
+    shape: Shape,
+    #[command(flatten)]
+    run: Run,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Range {
+    /// Linearizable (l) or serializable (s) reads
+    #[arg(long, value_enum, default_value_t = Consistency::L)]
+    consistency: Consistency,
+    #[command(flatten)]
+    shape: Shape,
+    #[command(flatten)]
+    run: Run,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Txn {
+    /// Puts in each transaction
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=128))]
+    operations: u64,
+    #[command(flatten)]
+    shape: Shape,
+    #[command(flatten)]
+    run: Run,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Mixed {
+    /// How many of 100 requests read
+    #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u64).range(0..=100))]
+    reads: u64,
+    /// Linearizable (l) or serializable (s) reads
+    #[arg(long, value_enum, default_value_t = Consistency::L)]
+    consistency: Consistency,
+    #[command(flatten)]
+    shape: Shape,
+    #[command(flatten)]
+    run: Run,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Suite {
+    /// Requests of each of the loads with 1000 clients; the one with a single client sends a twentieth
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) total: u64,
+    #[command(flatten)]
+    pub(crate) run: Run,
+}
+
+/// How reads are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Consistency {
+    /// Linearizable: every read sees every write before it
+    L,
+    /// Serializable: the member answers from what it has
+    S,
+}
+
+/// Where connections go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Spread {
+    /// To all members in turn
+    All,
+    /// To the leader only
+    Leader,
+}
+
+/// What the load looks like.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Shape {
+    /// Requests that are in flight at any time
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    clients: u64,
+    /// TCP connections that the clients share
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    connections: u64,
+    /// Bytes of a key
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=4096))]
+    key_size: u64,
+    /// Bytes of a value
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
+    val_size: u64,
+    /// How many different keys there are; each request picks one at random
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    key_space: u64,
+    /// Requests in a round [default: 100000, unless --duration is given]
+    #[arg(long, conflicts_with = "duration", value_parser = clap::value_parser!(u64).range(1..))]
+    total: Option<u64>,
+    /// Seconds a round takes
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    duration: Option<u64>,
+    /// Requests a second; latency then counts from when a request was due [default: as many as possible]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    rate: Option<u64>,
+    /// Requests before each round that do not count [default: a tenth of the total, at most 10000]
+    #[arg(long, value_name = "REQUESTS")]
+    warm_up: Option<u64>,
+}
+
+/// What is measured, how often, and where results go.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Run {
+    /// The server to start [default: $ETCD_BIN]
+    #[arg(long, value_name = "PATH", conflicts_with = "endpoints")]
+    pub(crate) binary: Option<PathBuf>,
+    /// Measure a running cluster instead: client URLs or host:port, separated by commas
+    #[arg(long, value_delimiter = ',', conflicts_with_all = ["against", "server_argument"])]
+    pub(crate) endpoints: Vec<String>,
+    /// Another etcd to compare with: both clusters run, and the rounds alternate
+    #[arg(long, value_name = "PATH")]
+    pub(crate) against: Option<PathBuf>,
+    /// Rounds for each cluster [default: 1, or 5 with --against]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    rounds: Option<u64>,
+    /// Members of a cluster that is started
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=9))]
+    pub(crate) members: u64,
+    /// Which members are asked
+    #[arg(long, value_enum, default_value_t = Spread::All)]
+    pub(crate) target: Spread,
+    /// A further argument for every member that is started; may be given more than once
+    #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
+    pub(crate) server_argument: Vec<String>,
+    /// Where the started clusters keep their data: its disk is measured too [default: the temporary directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+    /// Threads of the load client [default: a quarter of the processors, between 1 and 4]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=64))]
+    threads: Option<u64>,
+    /// Write everything that was measured to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// A load and how to measure it.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    pub(crate) load: Load,
+    pub(crate) run: Run,
+}
+
+impl Run {
+    pub(crate) fn rounds(&self) -> u64 {
+        self.rounds.unwrap_or_else(|| if self.against.is_some() { 5 } else { 1 })
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.map_or_else(|| (processors / 4).clamp(1, 4), |given| usize::try_from(given).unwrap_or(1))
+    }
+}
+
+impl Shape {
+    fn load(&self, kind: Kind) -> Load {
+        let total = match self.duration {
+            Some(_) => None,
+            None => Some(self.total.unwrap_or(100_000)),
+        };
+        Load {
+            kind,
+            clients: self.clients,
+            connections: self.connections.min(self.clients),
+            key_size: self.key_size,
+            value_size: self.val_size,
+            key_space: self.key_space,
+            total,
+            duration: self.duration.map(Duration::from_secs),
+            rate: self.rate,
+            warm_up: self.warm_up.unwrap_or_else(|| (total.unwrap_or(100_000) / 10).min(10_000)),
+        }
+    }
+}
+
+impl Put {
+    pub(crate) fn into_put(self) -> Job {
+        Job { load: self.shape.load(Kind::Put), run: self.run }
+    }
+}
+
+impl Range {
+    pub(crate) fn into_range(self) -> Job {
+        let serializable = self.consistency == Consistency::S;
+        Job { load: self.shape.load(Kind::Range { serializable }), run: self.run }
+    }
+}
+
+impl Txn {
+    pub(crate) fn into_txn(self) -> Job {
+        Job { load: self.shape.load(Kind::Txn { operations: self.operations }), run: self.run }
+    }
+}
+
+impl Mixed {
+    pub(crate) fn into_mixed(self) -> Job {
+        let serializable = self.consistency == Consistency::S;
+        Job { load: self.shape.load(Kind::Mixed { reads: self.reads, serializable }), run: self.run }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(line: &str) -> Result<Job, String> {
+        let cli = Cli::try_parse_from(["bench"].into_iter().chain(line.split_whitespace()));
+        match cli.map_err(|error| error.to_string())?.command {
+            Command::Put(put) => Ok(put.into_put()),
+            Command::Range(range) => Ok(range.into_range()),
+            Command::Txn(txn) => Ok(txn.into_txn()),
+            Command::Mixed(mixed) => Ok(mixed.into_mixed()),
+            Command::Suite(_) => Err("a suite".into()),
+        }
+    }
+
+    #[test]
+    fn defaults_are_the_published_load() {
+        let job = job("put").unwrap();
+        assert_eq!((job.load.clients, job.load.connections, job.load.value_size), (1000, 100, 256));
+        assert_eq!((job.load.total, job.load.warm_up, job.run.rounds()), (Some(100_000), 10_000, 1));
+        assert!(job.run.threads() >= 1);
+    }
+
+    #[test]
+    fn options_that_depend_on_others() {
+        let put = job("put --clients 1 --duration 3 --against /usr/bin/etcd").unwrap();
+        assert_eq!((put.load.connections, put.load.total, put.run.rounds()), (1, None, 5));
+        assert_eq!(put.load.duration, Some(Duration::from_secs(3)));
+        let range = job("range --consistency s --total 50").unwrap();
+        assert_eq!((range.load.kind, range.load.warm_up), (Kind::Range { serializable: true }, 5));
+        assert_eq!(job("mixed --reads 0").unwrap().load.kind, Kind::Mixed { reads: 0, serializable: false });
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for line in [
+            "put --clients 0",
+            "put --total 5 --duration 5",
+            "put --endpoints a:1 --against b",
+            "mixed --reads 101",
+            "range --consistency x",
+        ] {
+            assert!(job(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+}
