@@ -1,7 +1,9 @@
 //! Applies a small log to an empty state machine and shows what it came to.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use etcd_apply::{ClusterState, Envelope, Machine, MembershipChange, Observer, Options, Outcome, Reconfigure, Request};
+use etcd_apply::{
+    ClusterState, Envelope, Machine, MembershipChange, Observer, Options, Outcome, Reconfigure, Request,
+};
 use etcd_membership::{Cluster, ClusterId};
 use etcd_proto::etcdserverpb::{PutRequest, RangeRequest};
 use etcd_proto::raftpb::{ConfChange, ConfState, Entry};
@@ -41,7 +43,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         machine.apply(&entry, &mut NoRaft, &mut Printer)?;
     }
 
-    let (found, revision) = machine.store().range(&RangeRequest { key: "foo".into(), ..RangeRequest::default() })?;
+    let (found, revision) =
+        machine.store().range(&RangeRequest { key: "foo".into(), ..RangeRequest::default() })?;
     println!("at revision {revision}: {:?}", found.kvs);
     Ok(())
 }

@@ -32,7 +32,9 @@ pub(crate) fn decode(entry: &Entry) -> Result<(ConfChange, Change), ConfChangeEr
 
 fn single(change: ConfChangeV2) -> Result<ConfChange, ConfChangeError> {
     match change.changes.as_slice() {
-        [only] => Ok(ConfChange { id: 0, r#type: only.r#type, node_id: only.node_id, context: change.context }),
+        [only] => {
+            Ok(ConfChange { id: 0, r#type: only.r#type, node_id: only.node_id, context: change.context })
+        }
         several => Err(ConfChangeError::Joint(several.len())),
     }
 }

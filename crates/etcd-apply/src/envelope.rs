@@ -129,7 +129,11 @@ impl Request {
     }
 
     /// Decodes the field if it is a request we know; otherwise skips it.
-    fn decode_field(tag: u32, wire_type: WireType, data: &mut Bytes) -> Result<Option<Self>, prost::DecodeError> {
+    fn decode_field(
+        tag: u32,
+        wire_type: WireType,
+        data: &mut Bytes,
+    ) -> Result<Option<Self>, prost::DecodeError> {
         Ok(Some(match tag {
             field::PUT => Self::Put(sub_message(wire_type, data)?),
             field::DELETE_RANGE => Self::DeleteRange(sub_message(wire_type, data)?),

@@ -214,7 +214,11 @@ impl Machine {
         let envelope = match Envelope::decode(entry.data.clone()) {
             Ok(envelope) => envelope,
             Err(DecodeError::Unknown { field }) => {
-                warn!(index, field, "log entry carries a request that this version does not know; it changes nothing here");
+                warn!(
+                    index,
+                    field,
+                    "log entry carries a request that this version does not know; it changes nothing here"
+                );
                 return commit(txn, index);
             }
             Err(source) => return Err(Fatal::Malformed { index, source }),
@@ -323,3 +327,6 @@ fn names_a_lease(txn: &TxnRequest) -> bool {
         _ => false,
     })
 }
+
+#[cfg(test)]
+mod tests;

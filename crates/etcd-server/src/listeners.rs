@@ -29,7 +29,9 @@ pub enum ListenError {
         host: String,
     },
     /// Only `http` can be listened on so far.
-    #[error("cannot listen on {url}: this version serves http URLs only; TLS and unix sockets are not available yet")]
+    #[error(
+        "cannot listen on {url}: this version serves http URLs only; TLS and unix sockets are not available yet"
+    )]
     Scheme {
         /// Which.
         url: String,

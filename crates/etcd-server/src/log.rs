@@ -64,7 +64,8 @@ pub(crate) fn begin(dir: &Path, options: Options, initial: &InitialCluster) -> R
     let mut recovered = RecoveredLog::default();
     if initial.mode == Mode::New {
         let members = initial.members.iter().map(|member| {
-            let json = serde_json::to_vec(member).unwrap_or_else(|error| unreachable!("a member as JSON: {error}"));
+            let json =
+                serde_json::to_vec(member).unwrap_or_else(|error| unreachable!("a member as JSON: {error}"));
             (member.id.get(), Bytes::from(json))
         });
         let first = bootstrap(members);

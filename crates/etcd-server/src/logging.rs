@@ -59,9 +59,7 @@ pub fn init(level: LevelFilter, format: Format, outputs: &[Output]) -> Result<()
     let writer = Tee::open(outputs)?;
     let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(writer);
     let installed = match format {
-        Format::Json => {
-            tracing::subscriber::set_global_default(builder.event_format(json::Json).finish())
-        }
+        Format::Json => tracing::subscriber::set_global_default(builder.event_format(json::Json).finish()),
         Format::Console => {
             tracing::subscriber::set_global_default(builder.event_format(console::Console).finish())
         }

@@ -54,7 +54,8 @@ fn refuse(failure: &Failure) -> ExitCode {
 }
 
 fn run(mut config: Config, notices: &[Notice]) -> ExitCode {
-    if let Err(failure) = logging::init(level(config.log_level), format(config.log_format), &outputs(&config)) {
+    if let Err(failure) = logging::init(level(config.log_level), format(config.log_format), &outputs(&config))
+    {
         eprintln!("etcd: {failure}");
         return ExitCode::FAILURE;
     }
@@ -80,7 +81,12 @@ fn run(mut config: Config, notices: &[Notice]) -> ExitCode {
 }
 
 async fn serve(config: &Config) -> ExitCode {
-    info!(version = API_VERSION, own_version = env!("CARGO_PKG_VERSION"), name = config.name, "starting an etcd member");
+    info!(
+        version = API_VERSION,
+        own_version = env!("CARGO_PKG_VERSION"),
+        name = config.name,
+        "starting an etcd member"
+    );
     let member = match Member::start(config).await {
         Ok(member) => member,
         Err(failure) => {

@@ -1,5 +1,6 @@
 //! One member: brought up, kept up, taken down.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,9 +33,10 @@ pub struct Member {
     pub(crate) client_urls: Vec<String>,
     pub(crate) initial: Cluster,
     pub(crate) has_worked: bool,
+    pub(crate) fast_forward: bool,
     pub(crate) election_timeout: Duration,
     pub(crate) raft: Raft,
-        pub(crate) replica: ServerReplica,
+    pub(crate) replica: ServerReplica,
     pub(crate) cluster: ClusterState,
     pub(crate) storage: Storage,
     pub(crate) transport: Transport,
@@ -119,8 +121,16 @@ impl Member {
             published = tasks::publish(&self.replica, self.id, &self.name, &self.client_urls) => {
                 published.map_err(|error| Ended::Failed(error.to_string()))
             }
-            never = tasks::report_waiting(&self.transport, &self.initial, self.id) => match never {},
+            never = self.wait_visibly() => match never {},
         }
+    }
+
+    /// What a member does while it has no leader.
+    async fn wait_visibly(&self) -> Infallible {
+        if self.fast_forward {
+            tasks::fast_forward(&self.raft, &self.transport, &self.initial).await;
+        }
+        tasks::report_waiting(&self.transport, &self.initial, self.id).await
     }
 
     fn serve(&mut self, serving: &mut JoinSet<()>, drain: &CancellationToken) {
@@ -129,7 +139,10 @@ impl Member {
             let (api, options) = (self.api.clone(), self.serve_options.clone());
             let (workers, drain) = (self.workers.clone(), drain.clone());
             serving.spawn(async move { etcd_api::serve(listener, api, options, &workers, drain).await });
-            info!(address, "serving client traffic insecurely; this is strongly discouraged outside of a trusted network");
+            info!(
+                address,
+                "serving client traffic insecurely; this is strongly discouraged outside of a trusted network"
+            );
         }
         info!(member_id = %self.id, cluster_id = %self.cluster_id, "ready to serve client requests");
         process::notify_ready();

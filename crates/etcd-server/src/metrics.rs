@@ -42,11 +42,27 @@ impl Parts {
         let raft = self.raft.metrics();
         let stats = self.store.stats();
         let counters = [
-            ("etcd_server_leader_changes_seen", "Changes of leader that this member has seen", raft.leader_changes.get()),
+            (
+                "etcd_server_leader_changes_seen",
+                "Changes of leader that this member has seen",
+                raft.leader_changes.get(),
+            ),
             ("etcd_server_proposals_failed", "Proposals that were dropped", raft.proposals_failed.get()),
-            ("etcd_server_slow_read_indexes", "Read barriers that had to ask again", raft.slow_read_indexes.get()),
-            ("etcd_server_read_indexes_failed", "Read barriers that readers gave up on", raft.read_indexes_failed.get()),
-            ("etcd_server_heartbeat_send_failures", "Heartbeats that left late", raft.heartbeat_send_failures.get()),
+            (
+                "etcd_server_slow_read_indexes",
+                "Read barriers that had to ask again",
+                raft.slow_read_indexes.get(),
+            ),
+            (
+                "etcd_server_read_indexes_failed",
+                "Read barriers that readers gave up on",
+                raft.read_indexes_failed.get(),
+            ),
+            (
+                "etcd_server_heartbeat_send_failures",
+                "Heartbeats that left late",
+                raft.heartbeat_send_failures.get(),
+            ),
             ("etcd_mvcc_range", "Ranges read", stats.ranges),
             ("etcd_mvcc_put", "Keys put", stats.puts),
             ("etcd_mvcc_delete", "Keys deleted", stats.deletes),
@@ -64,15 +80,27 @@ impl Parts {
     fn gauges(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let stats = self.store.stats();
         let gauges = [
-            ("etcd_server_proposals_pending", "Proposals that wait for the raft thread", self.raft.queued_proposals() as u64),
+            (
+                "etcd_server_proposals_pending",
+                "Proposals that wait for the raft thread",
+                self.raft.queued_proposals() as u64,
+            ),
             ("etcd_debugging_mvcc_keys_total", "Keys that live", stats.keys),
-            ("etcd_debugging_mvcc_total_put_size_in_bytes", "Bytes of the keys and values put", stats.put_bytes),
+            (
+                "etcd_debugging_mvcc_total_put_size_in_bytes",
+                "Bytes of the keys and values put",
+                stats.put_bytes,
+            ),
             (
                 "etcd_debugging_mvcc_compact_revision",
                 "The revision of the last compaction",
                 u64::try_from(self.store.compact_revision()).unwrap_or_default(),
             ),
-            ("etcd_disk_backend_durable_index", "The raft index that the database holds durably", self.storage.durable_mark()),
+            (
+                "etcd_disk_backend_durable_index",
+                "The raft index that the database holds durably",
+                self.storage.durable_mark(),
+            ),
         ];
         for (name, help, value) in gauges {
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
@@ -92,6 +120,11 @@ impl Parts {
             None,
             MetricType::Histogram,
         )?;
-        metric.encode_histogram::<NoLabelSet>(histogram.sum().as_secs_f64(), counts.iter().sum(), &buckets, None)
+        metric.encode_histogram::<NoLabelSet>(
+            histogram.sum().as_secs_f64(),
+            counts.iter().sum(),
+            &buckets,
+            None,
+        )
     }
 }

@@ -10,7 +10,9 @@ const RESERVED_DESCRIPTORS: u64 = 150;
 
 /// The process may not open enough files.
 #[derive(Debug, thiserror::Error)]
-#[error("file descriptor limit of etcd process is too low; please set higher (the limit is {limit}, 150 are reserved)")]
+#[error(
+    "file descriptor limit of etcd process is too low; please set higher (the limit is {limit}, 150 are reserved)"
+)]
 pub struct DescriptorLimit {
     /// The limit in force.
     limit: u64,

@@ -21,10 +21,7 @@ const SUFFIX_MASK: u64 = (1 << SUFFIX_BITS) - 1;
 impl RequestIds {
     /// `started_ms` is the wall clock at start, in milliseconds since 1970.
     pub(crate) fn new(member: MemberId, started_ms: u64) -> Self {
-        Self {
-            prefix: member.get() << SUFFIX_BITS,
-            suffix: AtomicU64::new((started_ms << 8) & SUFFIX_MASK),
-        }
+        Self { prefix: member.get() << SUFFIX_BITS, suffix: AtomicU64::new((started_ms << 8) & SUFFIX_MASK) }
     }
 
     pub(crate) fn next(&self) -> u64 {

@@ -107,7 +107,11 @@ async fn open_existing(config: &Config, paths: &DataDir) -> Result<Opened, Start
     Ok(Opened { storage, machine, log, cluster: unnamed, initial, has_worked })
 }
 
-fn open_machine(config: &Config, paths: &DataDir, cluster: &ClusterState) -> Result<(Storage, Machine), StartError> {
+fn open_machine(
+    config: &Config,
+    paths: &DataDir,
+    cluster: &ClusterState,
+) -> Result<(Storage, Machine), StartError> {
     let mut options = etcd_storage::Options::new(&paths.database);
     options.batch_interval = config.backend_batch_interval;
     options.batch_limit = config.backend_batch_limit;
@@ -212,6 +216,7 @@ async fn run(
         client_urls: config.advertise_client_urls.to_strings(),
         initial,
         has_worked,
+        fast_forward: config.initial_election_tick_advance,
         election_timeout: config.election_timeout,
         raft,
         replica,
@@ -252,7 +257,8 @@ fn transport_options(config: &Config) -> etcd_transport::Options {
 }
 
 fn replica_options(config: &Config) -> ReplicaOptions {
-    let quota_bytes = if config.quota_backend_bytes == 0 { DEFAULT_QUOTA } else { config.quota_backend_bytes };
+    let quota_bytes =
+        if config.quota_backend_bytes == 0 { DEFAULT_QUOTA } else { config.quota_backend_bytes };
     ReplicaOptions {
         max_request_bytes: config.max_request_bytes,
         request_timeout: request_timeout(config),

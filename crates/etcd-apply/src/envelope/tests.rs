@@ -38,7 +38,10 @@ fn bytes_are_those_of_the_whole_message() {
             },
         ),
         (
-            Request::ClusterMemberAttrSet(ClusterMemberAttrSetRequest { member_id: 3, member_attributes: None }),
+            Request::ClusterMemberAttrSet(ClusterMemberAttrSetRequest {
+                member_id: 3,
+                member_attributes: None,
+            }),
             InternalRaftRequest {
                 cluster_member_attr_set: Some(ClusterMemberAttrSetRequest {
                     member_id: 3,
