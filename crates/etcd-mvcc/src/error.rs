@@ -12,7 +12,8 @@ pub enum RangeError {
     /// The revision asked for does not exist yet.
     #[error("mvcc: required revision is a future revision")]
     FutureRevision,
-    /// The row of a revision is gone, as happens while a received database takes the place of the current one.
+    /// The row of a revision is gone, as happens while a received database takes the place of the current one: another
+    /// attempt may succeed.
     #[error("row of revision {main}_{sub} is missing")]
     Missing {
         /// The transaction.

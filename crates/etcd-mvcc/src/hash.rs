@@ -131,7 +131,7 @@ pub(crate) fn hash_kv(inner: &Inner, revision: i64) -> Result<HashKv, RangeError
         return Err(RangeError::Damaged { main, sub });
     }
     if revision > 0 {
-        view.check_whole(revision)?;
+        view.check_whole(revision).map_err(|_| RangeError::Compacted)?;
     }
     Ok(hasher.finish())
 }

@@ -183,15 +183,12 @@ impl Index {
         self.live.load(Ordering::Relaxed)
     }
 
-    /// Takes the place of everything that was here.
-    pub(crate) fn replace(&self, tree: Tree) {
+    /// Takes the place of everything that was here, which is returned: freeing it takes a while.
+    pub(crate) fn replace(&self, tree: Tree) -> Tree {
         let live = tree.values().filter(|index| index.latest().is_some()).count();
-        let old = {
-            let mut current = self.tree.write();
-            self.live.store(live as u64, Ordering::Relaxed);
-            std::mem::replace(&mut *current, tree)
-        };
-        drop(old);
+        let mut current = self.tree.write();
+        self.live.store(live as u64, Ordering::Relaxed);
+        std::mem::replace(&mut *current, tree)
     }
 
     #[cfg(test)]

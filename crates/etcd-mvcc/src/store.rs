@@ -18,8 +18,14 @@ use crate::stats::{self, Counters};
 use crate::view::View;
 use crate::{HashKv, OpenError, RangeError, Stats, Writer, hash, txn};
 
-/// How often a read whose row is missing looks again before it gives up.
-const MAX_ATTEMPTS: usize = 3;
+/// How often a read that missed something, because the newest revision moved on under it, looks again.
+const MAX_ATTEMPTS: usize = 50;
+
+/// After how many of these attempts it waits a little before each.
+const QUICK_ATTEMPTS: usize = 3;
+
+/// How long it waits then.
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(1);
 
 /// Settings of a [`Store`].
 #[derive(Debug, Clone)]
@@ -200,12 +206,13 @@ impl Store {
                 let (view, pin) = inner.pinned(request.revision);
                 (view, Some(pin))
             };
+            let result = read(&view);
             attempts += 1;
-            match read(&view) {
-                Err(RangeError::Missing { .. }) if attempts < MAX_ATTEMPTS => {}
-                // The current revision of a moment ago is not current any more.
-                Err(RangeError::Compacted) if request.revision <= 0 && attempts < MAX_ATTEMPTS => {}
-                result => return result,
+            if !matches!(result, Err(RangeError::Missing { .. })) || attempts == MAX_ATTEMPTS {
+                return result;
+            }
+            if attempts > QUICK_ATTEMPTS {
+                std::thread::sleep(ATTEMPT_PAUSE);
             }
         }
     }
@@ -232,6 +239,8 @@ impl Inner {
             if requested > 0 || revision >= self.compacted() {
                 return (View::new(self, current, &[]), pin);
             }
+            drop(pin);
+            std::thread::yield_now();
         }
     }
 
@@ -243,11 +252,15 @@ impl Inner {
         // Held to the end: no compaction of the old rows runs into the new ones.
         let jobs = self.queue.pause();
         let Restored { tree, current, finished, scheduled } = restore::restore(&self.storage)?;
-        self.index.replace(tree);
-        self.hashes.clear();
-        self.compacted.store(scheduled.max(finished), Ordering::SeqCst);
-        self.trimmed.store(scheduled.max(finished), Ordering::SeqCst);
+        // Readers check `trimmed` after they looked into the index, and read `current` before: in this order they
+        // never take a part for the whole.
+        let compacted = scheduled.max(finished);
+        self.trimmed.store(compacted, Ordering::SeqCst);
+        self.compacted.store(compacted, Ordering::SeqCst);
+        let old = self.index.replace(tree);
         self.current.store(current, Ordering::SeqCst);
+        drop(old);
+        self.hashes.clear();
         jobs.restart(finished, (scheduled > finished).then_some(scheduled));
         Ok(())
     }
@@ -256,7 +269,10 @@ impl Inner {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.inner.queue.stop();
-        if let Some(thread) = self.thread.lock().take() {
+        if let Some(thread) = self.thread.lock().take()
+            // The last handle may go in a callback, on that very thread.
+            && thread.thread().id() != std::thread::current().id()
+        {
             // A compactor that panicked has been reported by the panic.
             let _ = thread.join();
         }

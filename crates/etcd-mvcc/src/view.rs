@@ -31,21 +31,26 @@ impl<'a> View<'a> {
     /// The revision to read at, if a request may.
     pub(crate) fn check(&self, requested: i64) -> Result<i64, RangeError> {
         if requested > self.revision {
-            return Err(RangeError::FutureRevision);
+            Err(RangeError::FutureRevision)
+        } else if requested <= 0 {
+            Ok(self.revision)
+        } else if requested < self.inner.compacted() {
+            Err(RangeError::Compacted)
+        } else {
+            Ok(requested)
         }
-        let revision = if requested > 0 { requested } else { self.revision };
-        if revision < self.inner.compacted() { Err(RangeError::Compacted) } else { Ok(revision) }
     }
 
-    /// Fails if what was read at `at` may have been incomplete, because a compaction did not wait for it.
+    /// Fails if what was read at `at` may have been incomplete, because a compaction did not wait for it. Another
+    /// attempt reads at a newer revision, or finds that the one it wants is compacted.
     pub(crate) fn check_whole(&self, at: i64) -> Result<(), RangeError> {
-        if at < self.inner.trimmed() { Err(RangeError::Compacted) } else { Ok(()) }
+        if at < self.inner.trimmed() { Err(RangeError::Missing { main: at, sub: 0 }) } else { Ok(()) }
     }
 
     /// The newest version of one key.
     pub(crate) fn latest(&self, key: &[u8]) -> Result<Option<KeyValue>, RangeError> {
         let revision = self.inner.index.modified_at(key, self.revision);
-        revision.map(|revision| self.value(revision, self.revision)).transpose()
+        revision.map(|revision| self.value(revision)).transpose()
     }
 
     /// How many keys of `span` live at `at`.
@@ -68,7 +73,7 @@ impl<'a> View<'a> {
     ) -> Result<(Vec<KeyValue>, i64), RangeError> {
         if let Span::Key(key) = span {
             let Some(revision) = self.inner.index.modified_at(key, at) else { return Ok((Vec::new(), 0)) };
-            return Ok((vec![self.value(revision, at)?], 1));
+            return Ok((vec![self.value(revision)?], 1));
         }
         let mut pairs = Vec::new();
         let mut taken = 0;
@@ -86,7 +91,7 @@ impl<'a> View<'a> {
                 }
             },
             || {
-                self.values(&chunk.borrow(), at, &mut pairs)?;
+                self.values(&chunk.borrow(), &mut pairs)?;
                 chunk.borrow_mut().clear();
                 Ok::<bool, RangeError>(true)
             },
@@ -113,27 +118,27 @@ impl<'a> View<'a> {
         (keys, count)
     }
 
-    /// The pair that was written at `revision`, read by somebody who is at `at`.
-    pub(crate) fn value(&self, revision: Revision, at: i64) -> Result<KeyValue, RangeError> {
+    /// The pair that was written at `revision`.
+    pub(crate) fn value(&self, revision: Revision) -> Result<KeyValue, RangeError> {
         if let Some(pair) = self.pending(revision) {
             return Ok(pair.clone());
         }
         let row = self.inner.storage.get(Bucket::KEY, &revision.row_key())?;
-        self.decode(revision, row, at)
+        decode(revision, row)
     }
 
-    fn values(&self, revisions: &[Revision], at: i64, pairs: &mut Vec<KeyValue>) -> Result<(), RangeError> {
+    fn values(&self, revisions: &[Revision], pairs: &mut Vec<KeyValue>) -> Result<(), RangeError> {
         pairs.reserve(revisions.len());
         if !self.pending.is_empty() {
             for revision in revisions {
-                pairs.push(self.value(*revision, at)?);
+                pairs.push(self.value(*revision)?);
             }
             return Ok(());
         }
         let keys: Vec<[u8; ROW_KEY_BYTES]> = revisions.iter().map(|revision| revision.row_key()).collect();
         let rows = self.inner.storage.get_many(Bucket::KEY, &keys)?;
         for (revision, row) in revisions.iter().zip(rows) {
-            pairs.push(self.decode(*revision, row, at)?);
+            pairs.push(decode(*revision, row)?);
         }
         Ok(())
     }
@@ -144,15 +149,12 @@ impl<'a> View<'a> {
         }
         self.pending.get(revision.sub as usize)?.kv.as_ref()
     }
+}
 
-    fn decode(&self, revision: Revision, row: Option<Bytes>, at: i64) -> Result<KeyValue, RangeError> {
-        let Revision { main, sub } = revision;
-        match row {
-            Some(row) => KeyValue::decode(row).map_err(|_| RangeError::Damaged { main, sub }),
-            None if at < self.inner.trimmed() => Err(RangeError::Compacted),
-            None => Err(RangeError::Missing { main, sub }),
-        }
-    }
+fn decode(revision: Revision, row: Option<Bytes>) -> Result<KeyValue, RangeError> {
+    let Revision { main, sub } = revision;
+    let row = row.ok_or(RangeError::Missing { main, sub })?;
+    KeyValue::decode(row).map_err(|_| RangeError::Damaged { main, sub })
 }
 
 /// What the index knows of a pair.

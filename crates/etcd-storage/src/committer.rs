@@ -52,6 +52,9 @@ fn commit(shared: &Shared) {
     let disk = shared.disk.lock();
     let Some(disk) = disk.as_ref() else { return };
     let Some((buffer, mark, old)) = freeze(shared) else { return };
+    // Writers have room again. They may be about to wait: only the lock makes sure that they hear it.
+    drop(shared.control.lock());
+    shared.done.notify_all();
     let started = Instant::now();
     // A panic in the database must not leave everybody waiting for this thread.
     let result = catch_unwind(AssertUnwindSafe(|| write(disk, &buffer, mark, old)));

@@ -13,11 +13,14 @@ use crate::buffer::Buffer;
 use crate::view::View;
 use crate::{Batch, Options, WriteError};
 
-/// How far the buffer may run ahead of a running commit, as a multiple of `batch_limit`.
+/// How long the buffer may get before writers wait for a commit, as a multiple of `batch_limit`.
 const MAX_BATCHES_AHEAD: usize = 8;
 
-/// How far the buffer may run ahead of a running commit, in bytes.
+/// How large the buffer may get before writers wait for a commit, in bytes.
 const MAX_BYTES_AHEAD: usize = 256 << 20;
+
+/// How large the buffer may get before a commit starts at once, in bytes.
+const COMMIT_BYTES: usize = 32 << 20;
 
 /// A stalled writer looks again after this long, whatever happens.
 const STALL_POLL: Duration = Duration::from_secs(1);
@@ -104,19 +107,19 @@ impl Shared {
         shared
     }
 
-    /// Puts a batch into the buffer, waiting while the buffer is too far ahead of a running commit.
+    /// Puts a batch into the buffer, waiting while the buffer is too far ahead of the disk.
     pub(crate) fn write(&self, batch: Batch) -> Result<(), WriteError> {
         let mark = batch.mark();
         loop {
             let mut state = self.state.write();
             state.check()?;
-            if state.frozen.is_some() && self.is_full(&state.active) {
+            if self.is_full(&state.active) {
                 drop(state);
-                self.wait_for_commit();
+                self.wait_for_room();
                 continue;
             }
             let was_dirty = state.dirty;
-            let was_due = state.active.ops() >= self.options.batch_limit;
+            let was_due = self.is_due(&state.active);
             if batch.is_empty() && mark <= state.mark {
                 return Ok(());
             }
@@ -125,7 +128,7 @@ impl Shared {
             }
             state.mark = state.mark.max(mark);
             state.dirty = true;
-            let is_due = state.active.ops() >= self.options.batch_limit;
+            let is_due = self.is_due(&state.active);
             drop(state);
             if !was_dirty || (is_due && !was_due) {
                 self.schedule(is_due);
@@ -156,6 +159,10 @@ impl Shared {
         (total, self.used_bytes.load(Ordering::Relaxed).min(total))
     }
 
+    fn is_due(&self, active: &Buffer) -> bool {
+        active.ops() >= self.options.batch_limit || active.bytes() >= COMMIT_BYTES
+    }
+
     fn is_full(&self, active: &Buffer) -> bool {
         active.ops() >= self.options.batch_limit.saturating_mul(MAX_BATCHES_AHEAD)
             || active.bytes() >= MAX_BYTES_AHEAD
@@ -169,10 +176,12 @@ impl Shared {
         self.wake.notify_one();
     }
 
-    fn wait_for_commit(&self) {
+    fn wait_for_room(&self) {
         let mut control = self.control.lock();
-        let running = self.state.read().frozen.is_some();
-        if running && !control.stopped {
+        let is_full = self.is_full(&self.state.read().active);
+        if is_full && !control.stopped {
+            control.urgent = true;
+            self.wake.notify_one();
             self.done.wait_for(&mut control, STALL_POLL);
         }
     }

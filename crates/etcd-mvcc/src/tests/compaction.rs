@@ -124,7 +124,7 @@ fn waits_for_readers_of_what_it_removes() {
     view.check_whole(4).unwrap();
     drop(pin);
     assert!(compaction.wait(Duration::from_secs(30)));
-    assert!(matches!(view.check_whole(4), Err(RangeError::Compacted)));
+    assert!(matches!(view.check_whole(4), Err(RangeError::Missing { .. })));
 }
 
 #[test]
@@ -139,8 +139,28 @@ fn cuts_off_a_reader_that_stays_too_long() {
     let compaction = txn.compact(9).unwrap();
     txn.commit().unwrap();
     assert!(compaction.wait(Duration::from_secs(30)));
-    assert!(matches!(view.check_whole(4), Err(RangeError::Compacted)));
+    assert!(matches!(view.check_whole(4), Err(RangeError::Missing { .. })));
     fixture.mark = 1000;
+}
+
+#[test]
+fn the_last_handle_may_go_on_the_compaction_thread() {
+    let mut fixture = fixture();
+    let store = fixture.store.clone();
+    let mut txn = fixture.begin();
+    let compaction = txn.compact(9).unwrap();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    compaction.on_end(move || {
+        released.recv().unwrap();
+        drop(store);
+        sender.send(()).unwrap();
+    });
+    txn.commit().unwrap();
+    let Fixture { store, writer, .. } = fixture;
+    drop((store, writer));
+    release.send(()).unwrap();
+    assert_eq!(receiver.recv_timeout(Duration::from_secs(30)), Ok(()));
 }
 
 #[test]
