@@ -36,12 +36,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod compaction;
 mod compactor;
 mod error;
 mod hash;
 mod index;
 mod key_index;
 mod pins;
+mod queue;
 mod range;
 mod restore;
 mod revision;
@@ -54,7 +56,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use compactor::Compaction;
+pub use compaction::Compaction;
 pub use error::{CommitError, CompactError, OpenError, RangeError, WriteError};
 pub use hash::HashKv;
 pub use stats::Stats;

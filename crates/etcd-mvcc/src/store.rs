@@ -9,10 +9,11 @@ use etcd_proto::etcdserverpb::{RangeRequest, RangeResponse, TxnRequest, TxnRespo
 use etcd_storage::Storage;
 use parking_lot::Mutex;
 
-use crate::compactor::{self, Queue};
+use crate::compactor;
 use crate::hash::Hashes;
 use crate::index::{Index, Span};
 use crate::pins::{Pin, Pins};
+use crate::queue::Queue;
 use crate::restore::{self, Restored};
 use crate::stats::{self, Counters};
 use crate::view::View;

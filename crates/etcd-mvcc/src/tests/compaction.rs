@@ -263,3 +263,54 @@ fn hashes_by_hand() {
     assert_eq!(fixture.store.hash_kv(0).unwrap().hash, crc32c::crc32c(&both));
     assert_eq!(fixture.store.hash_kv(2).unwrap().hash, crc32c::crc32c(put));
 }
+
+/// A received database takes the place of the current one, time and again, under readers that check what they get.
+#[test]
+fn readers_see_whole_revisions_while_databases_are_replaced() {
+    let mut fixture = Fixture::new();
+    let stop = AtomicBool::new(false);
+    let store = fixture.store.clone();
+    fixture.put("a", "x");
+    fixture.put("b", "x");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut newest = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let (response, revision) = match store.range(&range("a", "c")) {
+                    Ok(answer) => answer,
+                    // The window in which rows are there and the index is not may be longer than a reader's patience.
+                    Err(RangeError::Missing { .. }) => continue,
+                    Err(error) => panic!("{error:?}"),
+                };
+                assert_eq!(response.kvs.len(), 2, "at {revision}");
+                assert!(response.kvs.iter().any(|kv| kv.mod_revision == revision), "{response:?}");
+                assert!(revision >= newest, "{revision} after {newest}");
+                newest = revision;
+            }
+        });
+        for round in 0..40 {
+            // What another member did meanwhile, and sent.
+            let path = fixture.dir.path().join("other");
+            let mut stream = Vec::new();
+            fixture.storage.snapshot().unwrap().write_to(&mut stream).unwrap();
+            etcd_storage::receive(&path, &mut stream.as_slice()).unwrap();
+            let other = super::storage(&path);
+            let (other_store, mut writer) = Store::open(other.clone(), options()).unwrap();
+            for key in ["a", "b", "a", "b"] {
+                let mut txn = writer.begin(round);
+                txn.put(&put(key, "y")).unwrap();
+                txn.commit().unwrap();
+            }
+            let mut txn = writer.begin(round);
+            let compaction = txn.compact(other_store.revision()).unwrap();
+            txn.commit().unwrap();
+            assert!(compaction.wait(Duration::from_secs(30)));
+            drop((writer, other_store));
+            other.close().unwrap();
+            fixture.storage.replace_with(&path).unwrap();
+            fixture.store.reload().unwrap();
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(fixture.store.revision(), 3 + 160);
+}
