@@ -35,6 +35,7 @@ mod database;
 mod error;
 mod frame;
 mod options;
+mod read;
 mod receive;
 mod shared;
 mod snapshot;
