@@ -61,4 +61,5 @@ pub use error::{CommitError, CompactError, OpenError, RangeError, WriteError};
 pub use hash::HashKv;
 pub use stats::Stats;
 pub use store::{Options, Store};
+pub use txn::is_read_only;
 pub use write::{Committed, WriteTxn, Writer};

@@ -149,7 +149,7 @@ impl Store {
     /// not be read.
     ///
     /// # Panics
-    /// The transaction has a put or a delete: the caller has to check.
+    /// A branch that is taken has a put or a delete: the caller has to ask [`crate::is_read_only`] first.
     pub fn read_txn(&self, request: &TxnRequest) -> Result<(TxnResponse, i64), RangeError> {
         let whole = RangeRequest { range_end: "\0".into(), ..RangeRequest::default() };
         let response = self.read(&whole, |view| txn::read(view, request))?;

@@ -16,6 +16,17 @@ use crate::view::View;
 use crate::write::WriteTxn;
 use crate::{RangeError, WriteError};
 
+/// Whether a transaction can change nothing, so that [`crate::Store::read_txn`] takes it without the log.
+///
+/// True if every operation of both branches is a range; a nested transaction counts as a change, as in etcd.
+///
+/// # Source
+/// etcd `server/etcdserver/txn/txn.go` IsTxnReadonly.
+pub fn is_read_only(request: &TxnRequest) -> bool {
+    let mut ops = request.success.iter().chain(&request.failure);
+    ops.all(|op| matches!(op.request, Some(Request::RequestRange(_))))
+}
+
 /// Which branch each transaction takes, outermost first, in the order in which they run. All are decided before any
 /// runs.
 pub(crate) type Path = Vec<bool>;

@@ -131,6 +131,20 @@ fn unknown_kinds_compare_as_equal_and_as_true() {
 }
 
 #[test]
+fn only_ranges_are_read_only() {
+    let check = |success: Vec<RequestOp>, failure: Vec<RequestOp>, want: bool| {
+        let request = TxnRequest { compare: vec![version("a", 1)], success, failure };
+        assert_eq!(crate::is_read_only(&request), want, "{request:?}");
+    };
+    check(vec![], vec![], true);
+    check(vec![get_op("a", "")], vec![get_op("b", ""), get_op("c", "")], true);
+    check(vec![get_op("a", "")], vec![put_op("b", "")], false);
+    check(vec![op(Request::RequestDeleteRange(delete("a", "")))], vec![], false);
+    check(vec![txn_op(TxnRequest::default())], vec![], false);
+    check(vec![RequestOp { request: None }], vec![], false);
+}
+
+#[test]
 fn a_transaction_is_one_revision_and_sees_itself() {
     let mut fixture = Fixture::new();
     fixture.put("a", "1");
