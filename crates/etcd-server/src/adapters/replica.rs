@@ -163,7 +163,7 @@ impl Replica for ServerReplica {
     }
 
     async fn txn(&self, request: TxnRequest) -> Result<TxnResponse, Error> {
-        if is_read_only(&request) {
+        if etcd_mvcc::is_read_only(&request) {
             return self.read_txn(request).await;
         }
         match self.propose(Request::Txn(request)).await? {
@@ -246,15 +246,6 @@ fn is_long(request: &RangeRequest) -> bool {
     !one_key && (!bounded || request.sort_target != 0 || request.sort_order != 0)
 }
 
-/// Whether a transaction only reads, in both branches and all nested ones; it needs no log entry then.
-fn is_read_only(txn: &TxnRequest) -> bool {
-    ops(txn).all(|op| match &op.request {
-        Some(request_op::Request::RequestRange(_)) => true,
-        Some(request_op::Request::RequestTxn(nested)) => is_read_only(nested),
-        _ => false,
-    })
-}
-
 /// Whether all ranges of a read-only transaction may be served from local data.
 fn is_serializable(txn: &TxnRequest) -> bool {
     ops(txn).all(|op| match &op.request {
@@ -307,6 +298,8 @@ fn range_error(error: RangeError) -> Error {
     match error {
         RangeError::Compacted => Error::Compacted,
         RangeError::FutureRevision => Error::FutureRevision,
+        // A snapshot from the leader is being put in place: the client may ask again, here or elsewhere.
+        RangeError::Missing { .. } => Error::Timeout,
         other => Error::Unknown(format!("etcdserver: {other}").into()),
     }
 }
