@@ -64,7 +64,11 @@ impl Cursor {
     /// `term` is that of the entry with the mark's index, where it is known.
     pub(crate) fn mark(&mut self, mark: &walpb::Snapshot, term: Option<u64>) -> Result<Effect, Damage> {
         if term.is_some_and(|term| term != mark.term) {
-            return Err(Damage::Term);
+            if mark.index <= self.state.commit {
+                return Err(Damage::Term);
+            }
+            // A received snapshot that replaces entries which were never committed.
+            self.last = mark.index - 1;
         }
         if mark.index > self.last {
             self.ahead = Some((mark.index, mark.term));
