@@ -55,6 +55,11 @@ impl Ledger {
         self.saw(index);
     }
 
+    /// How many terms had a leader.
+    pub fn terms(&self) -> u64 {
+        self.leaders.len() as u64
+    }
+
     /// The highest index that was ever applied.
     pub fn highest(&self) -> u64 {
         self.histories.last_key_value().map_or(0, |(index, _)| *index)

@@ -103,7 +103,7 @@ impl Live {
         {
             ledger.leads(id, leadership.term);
         }
-        packets.extend(output.messages.into_iter().map(Packet::Raft));
+        packets.extend(output.messages.into_iter().map(|message| Packet::Raft(Box::new(message))));
         match output.persist {
             Some(persist) if persist.snapshot.is_some() => {
                 self.apply_jobs.extend(persist.snapshot.clone().map(ApplyJob::Install));
@@ -133,7 +133,12 @@ impl Live {
             }
         }
         self.core.persisted(newest);
-        packets.extend(rounds.into_iter().flat_map(|persist| persist.messages_after).map(Packet::Raft));
+        packets.extend(
+            rounds
+                .into_iter()
+                .flat_map(|persist| persist.messages_after)
+                .map(|message| Packet::Raft(Box::new(message))),
+        );
         Ok(())
     }
 

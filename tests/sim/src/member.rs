@@ -8,7 +8,7 @@ use bytes::Bytes;
 use etcd_consensus::{Core, CoreOptions, Persist, Position, ReadBarrier, RecoveredLog, bootstrap};
 use etcd_proto::raftpb;
 use etcd_wal::sim::SimDisk;
-use etcd_wal::{Metadata, Options, Wal};
+use etcd_wal::{Dump, Metadata, Options, Wal};
 
 use crate::kv::Kv;
 
@@ -88,8 +88,10 @@ impl Member {
         self.lives += 1;
         let disk = Arc::new(self.disk.clone());
         let at = self.durable.position;
-        let (mut wal, found) =
-            Wal::open(disk, Path::new(DIR), options(), at.index).expect("a log that can be read");
+        let (mut wal, found) = match Wal::open(disk, Path::new(DIR), options(), at.index) {
+            Ok(opened) => opened,
+            Err(error) => panic!("member {}, durable at {at:?}: {error}{}", self.id, self.dump()),
+        };
         let recovered = RecoveredLog {
             mark: Position { index: found.mark.index, term: found.mark.term },
             entries: found.entries,
@@ -120,6 +122,12 @@ impl Member {
             received: BTreeMap::new(),
             waiting: Vec::new(),
         });
+    }
+
+    /// The records of a log that could not be opened.
+    fn dump(&self) -> String {
+        let Ok(dump) = Dump::open(&self.disk, Path::new(DIR)) else { return String::new() };
+        dump.map(|record| format!("\n  {record:?}").chars().take(240).collect::<String>()).collect()
     }
 
     /// Goes down: with its power, so that what was not synced is lost in part, or only its process.

@@ -11,7 +11,7 @@ use crate::rng::Rng;
 /// What travels.
 #[derive(Clone, Debug)]
 pub(crate) enum Packet {
-    Raft(raftpb::Message),
+    Raft(Box<raftpb::Message>),
     /// A snapshot with the state that it stands for.
     Snapshot(Box<(raftpb::Message, Kv)>),
     /// To the sender of a snapshot: how it went.

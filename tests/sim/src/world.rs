@@ -20,8 +20,8 @@ const HEALING: u64 = 1500;
 pub struct Summary {
     /// The highest index that was applied.
     pub applied: u64,
-    /// Terms with a leader.
-    pub term: u64,
+    /// Terms that had a leader.
+    pub terms: u64,
     /// Times that a member went down.
     pub crashes: u64,
     /// Snapshots that were installed.
@@ -65,6 +65,7 @@ pub fn run(seed: u64, founders: u64, trace: bool) -> Summary {
     }
     world.summary.healed_after = world.now - healed_at;
     world.summary.applied = world.ledger.highest();
+    world.summary.terms = world.ledger.terms();
     world.summary
 }
 
@@ -164,7 +165,7 @@ impl World {
         let (_, to) = packet.ends();
         let Some(live) = self.members.get_mut(&to).and_then(|member| member.live.as_mut()) else { return };
         let refused = match packet {
-            Packet::Raft(message) => live.core.step(message).err(),
+            Packet::Raft(message) => live.core.step(*message).err(),
             Packet::Report { about, delivered, .. } => {
                 live.core.report_snapshot(about, delivered);
                 None

@@ -40,7 +40,10 @@ fn clusters_survive() {
                         snapshots.fetch_add(summary.snapshots, Ordering::Relaxed);
                         applied.fetch_add(summary.applied, Ordering::Relaxed);
                     }
-                    Err(_) => failed.push(seed),
+                    Err(_) => {
+                        println!("seed {seed} failed");
+                        failed.push(seed);
+                    }
                 }
             }
         };

@@ -28,12 +28,12 @@ pub(crate) fn change(cc: &raftpb::ConfChange) -> Option<Change> {
 
 /// Raft's form of a change of the second version. `None` when a type in it is unknown.
 pub(crate) fn change_v2(cc: &raftpb::ConfChangeV2) -> Option<Change> {
-    let mut v2 = eraftpb::ConfChangeV2::default();
-    v2.transition = match raftpb::ConfChangeTransition::try_from(cc.transition).ok()? {
+    let transition = match raftpb::ConfChangeTransition::try_from(cc.transition).ok()? {
         raftpb::ConfChangeTransition::Auto => eraftpb::ConfChangeTransition::Auto,
         raftpb::ConfChangeTransition::JointImplicit => eraftpb::ConfChangeTransition::Implicit,
         raftpb::ConfChangeTransition::JointExplicit => eraftpb::ConfChangeTransition::Explicit,
     };
+    let mut v2 = eraftpb::ConfChangeV2 { transition, ..eraftpb::ConfChangeV2::default() };
     for one in &cc.changes {
         let kind = raftpb::ConfChangeType::try_from(one.r#type).ok()?;
         if let Some(kind) = kind_to_raft(kind).filter(|_| one.node_id != 0) {
@@ -51,11 +51,10 @@ pub(crate) fn change_v2(cc: &raftpb::ConfChangeV2) -> Option<Change> {
 pub(crate) fn v1_payload(data: &Bytes) -> Option<Bytes> {
     let cc = raftpb::ConfChange::decode(data.clone()).ok()?;
     let kind = raftpb::ConfChangeType::try_from(cc.r#type).ok()?;
-    let mut ours = eraftpb::ConfChange::default();
     // Adding a member that is there already changes nothing, which is what an update means to raft.
-    ours.change_type = kind_to_raft(kind).unwrap_or(eraftpb::ConfChangeType::AddNode);
-    ours.node_id = cc.node_id;
-    ours.id = cc.id;
+    let change_type = kind_to_raft(kind).unwrap_or(eraftpb::ConfChangeType::AddNode);
+    let (node_id, id) = (cc.node_id, cc.id);
+    let ours = eraftpb::ConfChange { change_type, node_id, id, ..eraftpb::ConfChange::default() };
     ours.write_to_bytes().ok().map(Bytes::from)
 }
 
