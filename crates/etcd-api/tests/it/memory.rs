@@ -67,7 +67,7 @@ impl Memory {
     /// Returns once the key is not stuck.
     async fn stick(&self, key: &Bytes) {
         while self.state().stuck_key.as_ref() == Some(key) {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await; // between two looks
         }
     }
 }

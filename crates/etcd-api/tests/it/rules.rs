@@ -104,7 +104,7 @@ async fn a_departed_client_is_counted() {
 async fn until_metrics_show(server: &Server, line: &str) {
     let shown = async {
         while !http(server.address, "GET", "/metrics").await.body.contains(line) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await; // between two looks
         }
     };
     tokio::time::timeout(crate::raw::PATIENCE, shown).await.expect(line);

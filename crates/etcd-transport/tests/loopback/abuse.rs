@@ -119,7 +119,7 @@ async fn a_stream_that_nobody_reads_is_closed() {
             if failure.is_some_and(|failure| failure.reason == "the peer's stream was closed") {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await; // between two looks
         }
     };
     tokio::time::timeout(Duration::from_secs(20), closed).await.expect("the stream stays open");

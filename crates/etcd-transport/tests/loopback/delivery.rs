@@ -96,7 +96,7 @@ async fn a_peer_that_restarts_is_found_again() {
     let sending = async {
         loop {
             a.transport.send(vec![heartbeat(1, 2, 2)]);
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await; // between two looks
         }
     };
     tokio::select! {

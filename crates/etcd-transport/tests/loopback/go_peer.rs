@@ -135,7 +135,7 @@ async fn a_go_leader_replicates_to_us() {
                 if asked && ask(two.client, "POST /v3/kv/put", &[], body.as_bytes()).await.0 == 200 {
                     break;
                 }
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(20)).await; // between two looks
             }
         }
     };
@@ -187,7 +187,7 @@ async fn a_go_follower_understands_our_streams() {
         let mut connected = Duration::ZERO;
         loop {
             two.ours.transport.send(vec![append(1, 2, vec![entry(3, 10)])]);
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await; // between two looks
             connected += Duration::from_millis(50);
             assert!(connected < Duration::from_secs(20), "no answer from Go");
         }
@@ -219,7 +219,7 @@ async fn go_refuses_strangers_as_we_do() {
             if failure.is_some_and(|failure| failure.reason == "the peer does not know this member") {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await; // between two looks
         }
     };
     tokio::time::timeout(PATIENCE * 2, told).await.expect("Go accepts strangers");

@@ -123,7 +123,7 @@ fn start_writers(runtime: &Runtime, urls: &[String], ledger: &Arc<Ledger>) -> Ve
                         Err(_) => {
                             ledger.failed.fetch_add(1, Ordering::Relaxed);
                             // The member is down; the next one in turn is asked, but not in a hot loop.
-                            tokio::time::sleep(Duration::from_millis(5)).await;
+                            tokio::time::sleep(Duration::from_millis(5)).await; // between two looks
                         }
                     }
                 }
