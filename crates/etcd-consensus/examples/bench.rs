@@ -11,7 +11,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
-use std::thread;
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -27,6 +27,8 @@ use etcd_wal::{AppendError, FsDisk, Metadata, ReleaseError, Wal};
 struct Counting {
     applied: Arc<AtomicU64>,
     index: u64,
+    /// Who waits for the count.
+    client: Thread,
 }
 
 impl StateMachine for Counting {
@@ -43,6 +45,7 @@ impl StateMachine for Counting {
         }
         let normal = entries.iter().filter(|entry| entry.r#type == 0 && !entry.data.is_empty()).count();
         self.applied.fetch_add(normal as u64, Ordering::Release);
+        self.client.unpark();
         Ok(())
     }
 
@@ -147,7 +150,7 @@ fn measure(
         {
             proposed += 1;
         }
-        thread::yield_now();
+        thread::park_timeout(Duration::from_millis(1));
     }
     let (took, used) = (begun.elapsed(), cpu_time()?.saturating_sub(cpu));
     let metrics = first.metrics();
@@ -180,7 +183,7 @@ fn member(
         ..RecoveredLog::default()
     };
     let options = Options::new(CoreOptions::new(id, id), 0);
-    let machine = Counting { applied, index: 0 };
+    let machine = Counting { applied, index: 0, client: thread::current() };
     let Some(dir) = dir else { return Ok(start(options, recovered, NoLog, machine, wire.clone())?) };
     let dir = dir.join(id.to_string());
     let metadata = Metadata { node_id: id, cluster_id: 1 };

@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 
 use crate::{Core, Leadership, ReadState};
 
+#[cfg(test)]
+mod tests;
+
 /// Readers that wait until reads are linearizable. `W` stands for a reader.
 ///
 /// A reader that arrives while a question is open waits for the next one: the open one may have been answered

@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 
 use etcd_proto::raftpb;
 
+#[cfg(test)]
+mod tests;
+
 /// Places that are remembered at most; more are not, until one became durable.
 const MAX_PENDING: usize = 64;
 

@@ -271,3 +271,43 @@ fn a_snapshot_ahead_of_the_log_restarts_the_log() {
     let behind = RecoveredLog { mark: Position { index: 90, term: 2 }, entries: vec![], ..recovered };
     assert!(matches!(Core::new(options(1), behind), Err(LoadError::Behind { applied: 80, mark: 90 })));
 }
+
+#[test]
+fn rule_an_old_rejection_is_ignored() {
+    let mut net = Net::new(3);
+    net.elect(1);
+    let (matched, _) = net.core(1).progress_of(2).unwrap();
+    let term = net.core(1).status().leadership.term;
+    let mut old = message(MessageType::MsgAppResp, 2, 1, term);
+    (old.reject, old.index, old.reject_hint) = (true, matched, matched - 1);
+    net.core(1).step(old).unwrap();
+    assert!(net.core(1).take_output().is_none(), "nothing is sent again");
+    assert_eq!(net.core(1).progress_of(2), Some((matched, true)));
+}
+
+#[test]
+fn rule_a_change_from_before_a_snapshot_does_not_touch_rafts_configuration() {
+    use raftpb::ConfChangeType as Kind;
+    let mut core = Core::new(options(2), founded(2, 3)).unwrap();
+    while core.take_output().is_some() {}
+    core.applied(3);
+    // The snapshot already knows member 4 as a learner that was promoted, and that member 3 has gone.
+    let newer = raftpb::ConfState { voters: vec![1, 2, 4], ..Default::default() };
+    let metadata = Some(raftpb::SnapshotMetadata { conf_state: Some(newer.clone()), index: 90, term: 4 });
+    let mut snap = message(MessageType::MsgSnap, 1, 2, 5);
+    snap.snapshot = Some(raftpb::Snapshot { metadata, data: Bytes::new() });
+    core.step(snap).unwrap();
+    let state = core.apply_conf_change(&change(Kind::ConfChangeAddLearnerNode, 4)).unwrap();
+    assert_eq!((state.voters, state.learners), (vec![1, 2, 3], vec![4]), "what belongs to the entry");
+    let persist = core.take_output().unwrap().persist.unwrap();
+    core.persisted(persist.round);
+    core.applied(90);
+    assert_eq!(core.conf_state(), newer);
+    let ids = |core: &Core| {
+        let mut voters: Vec<_> = core.raw.raft.prs().conf().voters().ids().iter().collect();
+        voters.sort_unstable();
+        voters
+    };
+    assert_eq!(ids(&core), [1, 2, 4]);
+    assert!(core.raw.raft.prs().conf().learners().is_empty());
+}
