@@ -11,6 +11,7 @@ use crate::bootstrap;
 use output::{Output, Persist, ReadState};
 
 mod hostile;
+mod noise;
 mod replication;
 mod rules;
 
@@ -84,8 +85,9 @@ impl Node {
     fn apply(&mut self, committed: Vec<raftpb::Entry>) {
         for entry in committed {
             if entry.r#type() == raftpb::EntryType::EntryConfChange {
-                let change = raftpb::ConfChange::decode(entry.data.clone()).unwrap();
-                let _ = self.core.apply_conf_change(&change);
+                if let Ok(change) = raftpb::ConfChange::decode(entry.data.clone()) {
+                    let _ = self.core.apply_conf_change(&change);
+                }
             }
             let index = entry.index;
             self.applied.push(entry);
