@@ -84,10 +84,10 @@ impl Node {
 
     fn apply(&mut self, committed: Vec<raftpb::Entry>) {
         for entry in committed {
-            if entry.r#type() == raftpb::EntryType::EntryConfChange {
-                if let Ok(change) = raftpb::ConfChange::decode(entry.data.clone()) {
-                    let _ = self.core.apply_conf_change(&change);
-                }
+            if entry.r#type() == raftpb::EntryType::EntryConfChange
+                && let Ok(change) = raftpb::ConfChange::decode(entry.data.clone())
+            {
+                let _ = self.core.apply_conf_change(&change);
             }
             let index = entry.index;
             self.applied.push(entry);
