@@ -2,6 +2,7 @@
 
 mod bytes;
 mod data;
+mod flag_cases;
 mod flags;
 mod join;
 mod requests;

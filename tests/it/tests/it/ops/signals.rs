@@ -40,10 +40,11 @@ fn a_member_that_waits_for_its_cluster_can_be_stopped() {
     other.name = "infra1".to_owned();
     let arguments = lone.arguments_in(&[lone.spec.clone(), other], "etcd-it");
     let server = etcd_it::Server::start(&lone.scratch, arguments);
-    let up = etcd_testkit::wait_until("its peer port to answer", etcd_it::DEADLINE, || {
-        lone.probe().members().map_err(|error| error.to_string())
-    });
-    assert_eq!(up.unwrap().len(), 2);
+    etcd_testkit::wait_until("its peer port to name both members", etcd_it::DEADLINE, || {
+        let members = lone.probe().members().map_err(|error| error.to_string())?;
+        if members.len() == 2 { Ok(()) } else { Err(format!("{members:?}")) }
+    })
+    .unwrap();
     server.signal(Signal::TERM);
     assert_graceful(&server.wait(), 15);
 }
