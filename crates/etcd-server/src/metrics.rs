@@ -1,10 +1,11 @@
 //! What Raft, the log, the key space and the database count, under etcd's names, read at each scrape.
 
 use std::fmt;
+use std::time::Duration;
 
 use etcd_consensus::{FSYNC_BOUNDS_MS, Raft};
 use etcd_mvcc::Store;
-use etcd_storage::Storage;
+use etcd_storage::{COMMIT_BOUNDS_MS, Storage};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -33,7 +34,7 @@ impl Collector for Parts {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.counters(&mut encoder)?;
         self.gauges(&mut encoder)?;
-        self.fsync(&mut encoder)
+        self.histograms(&mut encoder)
     }
 }
 
@@ -109,22 +110,34 @@ impl Parts {
         Ok(())
     }
 
-    fn fsync(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let histogram = &self.raft.metrics().fsync;
-        let counts = histogram.counts();
-        let bounds = FSYNC_BOUNDS_MS.iter().map(|ms| *ms as f64 / 1000.0).chain([f64::MAX]);
-        let buckets: Vec<(f64, u64)> = bounds.zip(counts.iter().copied()).collect();
-        let mut metric = encoder.encode_descriptor(
-            "etcd_disk_wal_fsync_duration_seconds",
+    fn histograms(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let fsync = &self.raft.metrics().fsync;
+        let name = "etcd_disk_wal_fsync_duration_seconds";
+        histogram(
+            encoder,
+            name,
             "How long syncs of the log take",
-            None,
-            MetricType::Histogram,
+            &FSYNC_BOUNDS_MS,
+            &fsync.counts(),
+            fsync.sum(),
         )?;
-        metric.encode_histogram::<NoLabelSet>(
-            histogram.sum().as_secs_f64(),
-            counts.iter().sum(),
-            &buckets,
-            None,
-        )
+        let (counts, sum) = self.storage.commit_times();
+        let name = "etcd_disk_backend_commit_duration_seconds";
+        histogram(encoder, name, "How long commits of the database take", &COMMIT_BOUNDS_MS, &counts, sum)
     }
+}
+
+/// `counts` has one bucket more than there are bounds.
+fn histogram(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    bounds_ms: &[u64],
+    counts: &[u64],
+    sum: Duration,
+) -> fmt::Result {
+    let bounds = bounds_ms.iter().map(|ms| *ms as f64 / 1000.0).chain([f64::MAX]);
+    let buckets: Vec<(f64, u64)> = bounds.zip(counts.iter().copied()).collect();
+    let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+    metric.encode_histogram::<NoLabelSet>(sum.as_secs_f64(), counts.iter().sum(), &buckets, None)
 }

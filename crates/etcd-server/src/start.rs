@@ -178,7 +178,8 @@ async fn run(
         min_cluster_version: MIN_CLUSTER_VERSION.to_owned(),
         peer_urls: config.initial_advertise_peer_urls.to_strings(),
     };
-    let node = Arc::new(PeerNode::new(raft.clone(), cluster.clone(), paths, mismatch));
+    let initial_members = initial.members().cloned().collect();
+    let node = Arc::new(PeerNode::new(raft.clone(), cluster.clone(), initial_members, paths, mismatch));
     let transport = Transport::new(identity, node, transport_options(config), &mut registry);
     for member in initial.members().filter(|member| member.id != id) {
         transport.add_peer(member.id, &member.peer_urls)?;

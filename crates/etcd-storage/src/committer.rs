@@ -62,6 +62,7 @@ fn commit(shared: &Shared) {
         Ok(Ok(view)) => {
             thaw(shared, view);
             shared.durable.store(mark, Ordering::Release);
+            shared.times.observe(started.elapsed());
             shared.measure(disk);
             debug!(mark, changes = buffer.ops(), took_us = started.elapsed().as_micros(), "committed");
         }

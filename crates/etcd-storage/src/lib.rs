@@ -40,6 +40,7 @@ mod receive;
 mod shared;
 mod snapshot;
 mod storage;
+mod timing;
 mod view;
 
 #[cfg(test)]
@@ -52,3 +53,4 @@ pub use options::{Faults, Options};
 pub use receive::receive;
 pub use snapshot::Snapshot;
 pub use storage::{Size, Storage};
+pub use timing::COMMIT_BOUNDS_MS;

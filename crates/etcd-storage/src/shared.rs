@@ -10,6 +10,7 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use redb::Database;
 
 use crate::buffer::Buffer;
+use crate::timing::CommitTimes;
 use crate::view::View;
 use crate::{Batch, Options, WriteError};
 
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     /// Tells everybody else that a commit ended.
     pub(crate) done: Condvar,
     pub(crate) durable: AtomicU64,
+    pub(crate) times: CommitTimes,
     total_bytes: AtomicU64,
     used_bytes: AtomicU64,
 }
@@ -98,6 +100,7 @@ impl Shared {
             wake: Condvar::new(),
             done: Condvar::new(),
             durable: AtomicU64::new(meta.mark),
+            times: CommitTimes::default(),
             total_bytes: AtomicU64::new(0),
             used_bytes: AtomicU64::new(0),
             disk: Mutex::new(None),

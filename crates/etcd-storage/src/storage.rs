@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tracing::info;
@@ -104,6 +105,12 @@ impl Storage {
         self.commit()?;
         let view = self.shared().state.read().view.clone().ok_or(ReadError::Closed)?;
         Ok(Snapshot::new(view))
+    }
+
+    /// How long commits took: how many fell into each bucket of [`crate::COMMIT_BOUNDS_MS`] (the last one has no upper
+    /// bound), and the sum.
+    pub fn commit_times(&self) -> (Vec<u64>, Duration) {
+        self.shared().times.read()
     }
 
     /// The size of the file, as of the last commit.

@@ -25,6 +25,8 @@ pub(crate) enum Mismatch {
 pub(crate) struct PeerNode {
     raft: Raft,
     cluster: ClusterState,
+    /// Who is in the cluster until the log has told.
+    initial: Vec<Member>,
     data_dir: DataDir,
     mismatch: Arc<watch::Sender<Option<Mismatch>>>,
 }
@@ -33,10 +35,11 @@ impl PeerNode {
     pub(crate) fn new(
         raft: Raft,
         cluster: ClusterState,
+        initial: Vec<Member>,
         data_dir: DataDir,
         mismatch: Arc<watch::Sender<Option<Mismatch>>>,
     ) -> Self {
-        Self { raft, cluster, data_dir, mismatch }
+        Self { raft, cluster, initial, data_dir, mismatch }
     }
 }
 
@@ -67,7 +70,8 @@ impl Node for PeerNode {
     }
 
     fn members(&self) -> Vec<Member> {
-        self.cluster.members()
+        let members = self.cluster.members();
+        if members.is_empty() { self.initial.clone() } else { members }
     }
 
     fn cluster_version(&self) -> Option<String> {

@@ -70,7 +70,7 @@ async fn count(urls: Vec<String>, shared: Arc<Shared>) {
         let member = usize::try_from(number).unwrap() % clients.len();
         match clients[member].txn(txn).await {
             Ok(_) => drop(shared.known.fetch_max(number, Ordering::SeqCst)),
-            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await, // between two looks
         }
     }
 }
@@ -95,7 +95,7 @@ async fn read(reader: usize, urls: Vec<String>, shared: Arc<Shared>) {
                 shared.known.fetch_max(number, Ordering::SeqCst);
                 shared.reads.fetch_add(1, Ordering::SeqCst);
             }
-            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await, // between two looks
         }
     }
 }

@@ -102,7 +102,7 @@ async fn write(writer: usize, urls: Vec<String>, ledger: Arc<Ledger>) {
         } else {
             ledger.unknown.fetch_add(1, Ordering::Relaxed);
             // The member is down; the next one in turn is asked, but not in a hot loop.
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await; // between two looks
         }
     }
 }
