@@ -8,8 +8,11 @@ use tokio::sync::oneshot;
 /// Proposals under way, by request id. The number of waiters is bounded by the limit of requests in flight
 /// that the proposer keeps.
 pub(crate) struct Waiters<T> {
-    shards: Box<[Mutex<HashMap<u64, oneshot::Sender<T>>>]>,
+    shards: Box<[Shard<T>]>,
 }
+
+/// Waiters by request id.
+type Shard<T> = Mutex<HashMap<u64, oneshot::Sender<T>>>;
 
 const SHARDS: u64 = 16;
 
@@ -40,7 +43,7 @@ impl<T> Waiters<T> {
         }
     }
 
-    fn shard(&self, id: u64) -> &Mutex<HashMap<u64, oneshot::Sender<T>>> {
+    fn shard(&self, id: u64) -> &Shard<T> {
         &self.shards[(id % SHARDS) as usize]
     }
 }

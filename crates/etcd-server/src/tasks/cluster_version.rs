@@ -28,12 +28,11 @@ pub(crate) async fn keep_cluster_version(
 ) {
     let mut leader = raft.leadership();
     loop {
-        if raft.status().leader == local.get() {
-            if let Some(version) = decide(&cluster, &client, local).await {
-                let request = ClusterVersionSetRequest { ver: version.to_string() };
-                if let Err(error) = replica.propose(Request::ClusterVersionSet(request)).await {
-                    warn!(%error, "cannot set the cluster version yet");
-                }
+        let leads = raft.status().leader == local.get();
+        if leads && let Some(version) = decide(&cluster, &client, local).await {
+            let request = ClusterVersionSetRequest { ver: version.to_string() };
+            if let Err(error) = replica.propose(Request::ClusterVersionSet(request)).await {
+                warn!(%error, "cannot set the cluster version yet");
             }
         }
         tokio::select! {

@@ -26,7 +26,7 @@ pub(crate) async fn judge_mismatch(
     election_timeout: Duration,
 ) -> Ended {
     loop {
-        let told = mismatch.borrow_and_update().clone();
+        let told = *mismatch.borrow_and_update();
         match told {
             Some(Mismatch::Removed { .. }) => return Ended::Removed,
             Some(Mismatch::Cluster { peer, theirs }) if !has_worked && initial.member(peer).is_some() => {
