@@ -12,6 +12,9 @@ use crate::batch::Op;
 /// What each row costs beside its bytes, in the accounting of memory.
 const ROW_OVERHEAD: usize = 96;
 
+/// Rows for which an empty buffer keeps memory, a bucket.
+const MAX_KEPT: usize = 16 << 10;
+
 /// The changes of every bucket since one commit.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {
@@ -36,6 +39,18 @@ impl Buffer {
         self.ops += 1;
         self.bytes += op.key.len() + op.value.as_ref().map_or(0, Bytes::len) + ROW_OVERHEAD;
         self.overlays[op.bucket.index()].insert(op.key, op.value);
+    }
+
+    /// Empties it for the next commit. It keeps its memory, within reason: growing again from nothing costs a page
+    /// fault for every 4 KiB.
+    pub(crate) fn clear(&mut self) {
+        for overlay in &mut self.overlays {
+            overlay.sorted.clear();
+            overlay.sorted.shrink_to(MAX_KEPT);
+            overlay.rest.clear();
+        }
+        self.ops = 0;
+        self.bytes = 0;
     }
 
     /// The changes of one bucket.

@@ -65,6 +65,7 @@ fn commit(shared: &Shared) {
             shared.times.observe(started.elapsed());
             shared.measure(disk);
             debug!(mark, changes = buffer.ops(), took_us = started.elapsed().as_micros(), "committed");
+            recycle(shared, buffer);
         }
         Ok(Err(failure)) => poison(shared, &chain(&failure)),
         Err(panic) => poison(shared, &panic_text(panic.as_ref())),
@@ -78,7 +79,8 @@ fn freeze(shared: &Shared) -> Option<(Arc<Buffer>, u64, Meta)> {
         return None;
     }
     let old = state.view.as_ref()?.meta();
-    let buffer = Arc::new(std::mem::take(&mut state.active));
+    let empty = shared.spare.lock().take().unwrap_or_default();
+    let buffer = Arc::new(std::mem::replace(&mut state.active, empty));
     state.frozen = Some(Arc::clone(&buffer));
     state.dirty = false;
     Some((buffer, state.mark, old))
@@ -96,8 +98,16 @@ fn thaw(shared: &Shared, view: View) {
     let frozen = state.frozen.take();
     let old = std::mem::replace(&mut state.view, view);
     drop(state);
-    // Freed outside the lock: both may be large.
+    // Freed outside the lock: the view may be large; the buffer is still the caller's.
     drop((frozen, old));
+}
+
+/// Keeps the memory of a buffer that nobody reads any more.
+fn recycle(shared: &Shared, buffer: Arc<Buffer>) {
+    if let Ok(mut buffer) = Arc::try_unwrap(buffer) {
+        buffer.clear();
+        *shared.spare.lock() = Some(buffer);
+    }
 }
 
 /// Refuses every further write. What was not committed stays readable until the process ends.

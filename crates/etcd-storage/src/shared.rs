@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) done: Condvar,
     pub(crate) durable: AtomicU64,
     pub(crate) times: CommitTimes,
+    /// An empty buffer with the memory of an earlier one.
+    pub(crate) spare: Mutex<Option<Buffer>>,
     total_bytes: AtomicU64,
     used_bytes: AtomicU64,
 }
@@ -101,6 +103,7 @@ impl Shared {
             done: Condvar::new(),
             durable: AtomicU64::new(meta.mark),
             times: CommitTimes::default(),
+            spare: Mutex::default(),
             total_bytes: AtomicU64::new(0),
             used_bytes: AtomicU64::new(0),
             disk: Mutex::new(None),
