@@ -12,6 +12,7 @@ use crate::logger;
 use applied::AppliedConf;
 use options::CoreOptions;
 use output::{Leadership, Role};
+use questions::Questions;
 use recover::{LoadError, RecoveredLog};
 use storage::LogStore;
 use timeouts::Timeouts;
@@ -22,6 +23,7 @@ mod membership;
 pub(crate) mod options;
 pub(crate) mod output;
 mod progress;
+mod questions;
 mod reads;
 pub(crate) mod recover;
 mod rounds;
@@ -67,8 +69,8 @@ pub struct Core {
     unsaved: Option<eraftpb::HardState>,
     leadership: Leadership,
     applied_conf: AppliedConf,
-    /// Questions of other members that wait until this leader has committed in its term.
-    early_reads: VecDeque<eraftpb::Message>,
+    /// What readers asked this leader.
+    questions: Questions,
     /// Committed entries that were handed out: index of the last one of a batch, and bytes.
     unapplied: VecDeque<(u64, u64)>,
     unapplied_bytes: u64,
@@ -116,7 +118,7 @@ impl Core {
             rounds: VecDeque::new(),
             unsaved: None,
             applied_conf,
-            early_reads: VecDeque::new(),
+            questions: Questions::default(),
             unapplied: VecDeque::new(),
             unapplied_bytes: 0,
             applied,
@@ -136,6 +138,7 @@ impl Core {
 
     /// Lets one tick pass.
     pub fn tick(&mut self) {
+        self.questions.tick();
         let raft = &mut self.raw.raft;
         let due = raft.election_elapsed + 1 >= self.timeout;
         if due && raft.state != StateRole::Leader && !self.may_campaign() {
@@ -167,13 +170,13 @@ impl Core {
         if self.ignores(kind, &message)? {
             return Ok(());
         }
+        if kind == raftpb::MessageType::MsgReadIndex && self.is_leader() {
+            self.asked(message);
+            return Ok(());
+        }
         let from = message.from;
         let unknown = StepError::UnknownType(message.r#type);
         let message = message::to_raft(message).ok_or(unknown)?;
-        if kind == raftpb::MessageType::MsgReadIndex && self.is_early() {
-            self.queue_early_read(message);
-            return Ok(());
-        }
         let outcome = self.raw.step(message);
         self.set_timeout();
         match outcome {

@@ -91,7 +91,7 @@ impl Core {
         if raft.state == StateRole::Leader && !raft.prs().conf().voters().contains(raft.id) {
             let term = raft.term;
             raft.become_follower(term, INVALID_ID);
-            self.early_reads.clear();
+            self.questions.clear();
         }
         self.set_timeout();
     }

@@ -12,13 +12,13 @@ use crate::convert::{entry, message};
 impl Core {
     /// The next piece of work; `None` when there is nothing to do until the next input.
     pub fn take_output(&mut self) -> Option<Output> {
-        self.release_early_reads();
+        self.begin_round();
         if !self.raw.has_ready() {
             return None;
         }
         let mut ready = self.raw.ready();
+        let states = ready.take_read_states();
         let mut output = Output { leadership: self.new_leadership(), ..Output::default() };
-        output.read_states = self.own_read_states(ready.take_read_states());
         output.committed = self.hand_out(ready.take_committed_entries());
         let messages = outgoing(ready.take_messages(), &mut output.snapshots);
         let after = outgoing(ready.take_persisted_messages(), &mut output.snapshots);
@@ -26,6 +26,7 @@ impl Core {
         let round = ready.number();
         self.raw.advance_append_async(ready);
         output.messages = messages;
+        self.answer(states, &mut output);
         self.file(round, persist, &mut output);
         Some(output)
     }

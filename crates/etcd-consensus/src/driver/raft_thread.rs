@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
+use etcd_proto::raftpb;
 use tokio::sync::oneshot;
 use tracing::{debug, info};
 
@@ -46,6 +47,8 @@ pub(crate) struct RaftThread<S> {
     pub(crate) outbox: Arc<dyn Outbox<S>>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) barrier: ReadBarrier<oneshot::Sender<u64>>,
+    /// Messages of the present turn.
+    pub(crate) unsent: Vec<raftpb::Message>,
     /// Rounds that were handed to the log and are not durable.
     pub(crate) rounds: VecDeque<u64>,
     /// A round that waits for its snapshot to be installed; nothing is taken from the core meanwhile.
@@ -79,8 +82,8 @@ impl<S: 'static> RaftThread<S> {
         inbound.into_iter().for_each(|inbound| self.step(inbound));
         self.take_reads();
         self.propose();
-        self.carry_out();
         self.ask();
+        self.carry_out();
         self.release_readers();
         self.publish();
         self.is_open()
@@ -227,20 +230,28 @@ impl<S: 'static> RaftThread<S> {
         }
     }
 
+    /// Every output may be what the barrier waits for: what it asks then belongs to the next output, and leaves
+    /// with the same messages.
     fn carry_out(&mut self) {
         while self.is_open() {
-            let Some(output) = self.core.take_output() else { return };
+            let Some(output) = self.core.take_output() else { break };
             self.carry_out_one(output);
+            self.ask();
+        }
+        self.send();
+    }
+
+    fn send(&mut self) {
+        if !self.unsent.is_empty() {
+            self.outbox.send(std::mem::take(&mut self.unsent));
         }
     }
 
-    fn carry_out_one(&mut self, output: Output) {
+    fn carry_out_one(&mut self, mut output: Output) {
         if let Some(leadership) = output.leadership {
             self.lead_changed(leadership);
         }
-        if !output.messages.is_empty() {
-            self.outbox.send(output.messages);
-        }
+        self.unsent.append(&mut output.messages);
         if let Some(persist) = output.persist {
             self.persist(persist);
         }
@@ -260,6 +271,9 @@ impl<S: 'static> RaftThread<S> {
             self.installing = Some(persist);
             return;
         }
+        if !persist.messages_after.is_empty() {
+            self.send(); // what another thread sends later must not overtake it
+        }
         self.rounds.push_back(persist.round);
         let _ = self.log(wal_thread::Job::Round(persist));
     }
@@ -273,15 +287,10 @@ impl<S: 'static> RaftThread<S> {
         self.persist(persist);
     }
 
-    /// Asks for readers, again and again while answers come at once, as they do in a cluster of one.
+    /// Asks for readers, when it is time to.
     fn ask(&mut self) {
-        while self.is_open() {
-            match self.barrier.poll(&mut self.core) {
-                Asked::No => return,
-                Asked::First => {}
-                Asked::Again => self.shared.metrics.slow_read_indexes.add(1),
-            }
-            self.carry_out();
+        if self.barrier.poll(&mut self.core) == Asked::Again {
+            self.shared.metrics.slow_read_indexes.add(1);
         }
     }
 

@@ -108,6 +108,7 @@ pub fn start<L: Log, M: StateMachine>(
         outbox,
         shared: shared.clone(),
         barrier: ReadBarrier::new(options.first_read_context, options.in_ticks(options.read_retry)),
+        unsent: Vec::new(),
         rounds: VecDeque::new(),
         installing: None,
         next_tick: Instant::now() + options.tick,
