@@ -26,7 +26,7 @@ pub use data_dir::DataDirError;
 pub use listeners::ListenError;
 pub use log::LogOpenError;
 pub use member::{Ended, Member};
-pub use process::{DescriptorLimit, default_host};
+pub use process::{DescriptorLimit, cores, default_host};
 pub use start_error::StartError;
 
 /// The etcd version whose API and peer protocol this server speaks.

@@ -7,13 +7,18 @@ use std::process::ExitCode;
 use etcd_config::help::Versions;
 use etcd_config::{Config, Failure, Invocation, LogFormat, LogLevel, Notice, help};
 use etcd_server::logging::{self, Format, Output};
-use etcd_server::{API_VERSION, Ended, Member, default_host};
+use etcd_server::{API_VERSION, Ended, Member, cores, default_host};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 use tracing::{error, info, warn};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Cores for one thread of the runtime that carries peers and timed tasks; clients have threads of their own.
+/// Peers are few and their traffic is batched, so that more threads only wake each other up.
+const CORES_A_THREAD: usize = 4;
+const MAX_THREADS: usize = 4;
 
 const VERSIONS: Versions<'_> = Versions {
     etcd: API_VERSION,
@@ -70,7 +75,9 @@ fn run(mut config: Config, notices: &[Notice]) -> ExitCode {
     if let Some(host) = config.update_default_cluster_from_name(host.as_deref()) {
         info!(host, "detected default host for advertise");
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let threads = cores().div_ceil(CORES_A_THREAD).min(MAX_THREADS);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(failure) => {
             eprintln!("etcd: cannot start the runtime: {failure}");

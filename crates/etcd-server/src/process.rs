@@ -53,3 +53,8 @@ pub fn default_host() -> Option<String> {
     let address = socket.local_addr().ok()?.ip();
     (!address.is_loopback() && !address.is_unspecified()).then(|| address.to_string())
 }
+
+/// The cores that this process may use, at least one.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

@@ -29,8 +29,8 @@ use crate::start_error::StartError;
 use crate::waiters::Waiters;
 use crate::{API_VERSION, MIN_CLUSTER_VERSION, metrics, process};
 
-/// Threads for client connections: enough for the cores, and no more than the work can use.
-const MAX_WORKERS: usize = 4;
+/// Most threads for client connections.
+const MAX_WORKERS: usize = 8;
 
 /// etcd's default for `--quota-backend-bytes`.
 const DEFAULT_QUOTA: i64 = 2 << 30;
@@ -207,8 +207,8 @@ async fn run(
     etcd_api::metrics::register_process(&mut registry);
     metrics::register(&mut registry, raft.clone(), store, storage.clone());
     let api = Api::new(replica.clone(), api_options(config), api_metrics, Arc::new(registry));
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = Workers::start(cores.min(MAX_WORKERS))?;
+    // The other half of the cores is for Raft, log, state machine and peers.
+    let workers = Workers::start((process::cores() / 2).clamp(1, MAX_WORKERS))?;
 
     Ok(Member {
         name: config.name.clone(),
