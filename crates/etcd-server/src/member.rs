@@ -235,9 +235,11 @@ pub(crate) fn serve_peers(
     drain: &CancellationToken,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
+    // There is no downgrade yet; members of etcd 3.5 and later ask before they join.
+    let router = transport.router().route("/downgrade/enabled", axum::routing::get(async || "false"));
     for listener in listeners {
-        let (router, drain) = (transport.router(), drain.clone());
-        tasks.spawn(etcd_transport::serve(listener, router, Limits::default(), drain.cancelled_owned()));
+        let drain = drain.clone().cancelled_owned();
+        tasks.spawn(etcd_transport::serve(listener, router.clone(), Limits::default(), drain));
     }
     tasks
 }

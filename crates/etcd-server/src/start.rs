@@ -250,10 +250,15 @@ fn raft_options(config: &Config, id: MemberId, started_ms: u64) -> etcd_consensu
 }
 
 fn transport_options(config: &Config) -> etcd_transport::Options {
+    let defaults = etcd_transport::Options::default();
     etcd_transport::Options {
         dial_timeout: Duration::from_secs(1) + config.election_timeout,
         read_timeout: config.raft_read_timeout,
-        ..etcd_transport::Options::default()
+        // An append may carry one entry of any size that a client may propose.
+        max_message_bytes: defaults.max_message_bytes.max(config.max_request_bytes.saturating_mul(2)),
+        // Peers post only while a stream is down; what strangers can make us hold is this times the size above.
+        max_posts: 8,
+        ..defaults
     }
 }
 
