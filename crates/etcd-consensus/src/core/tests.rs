@@ -12,6 +12,7 @@ use output::{Output, Persist, ReadState};
 
 mod hostile;
 mod noise;
+mod reads;
 mod replication;
 mod rules;
 
