@@ -36,6 +36,13 @@
 //! `unpark`. No lock is taken on the way. The payload is never copied: every structure holds the same
 //! [`Bytes`](bytes::Bytes).
 //!
+//! # What a read costs
+//!
+//! One push and one `unpark`, and a wake-up of the reader. Per *question*, shared by all readers that wait at one
+//! member: a message to the leader and one back. Per *round*, shared by all questions that wait at the leader: a
+//! heartbeat to each follower and its answer. A leader has one round under way at a time (a lost one is followed by
+//! another), and a round never answers what was asked after it began.
+//!
 //! ```
 //! use etcd_consensus::{Core, CoreOptions, RecoveredLog, bootstrap};
 //!
