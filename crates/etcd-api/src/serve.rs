@@ -1,5 +1,6 @@
 //! The client port: accepts connections, places them on workers, and lets them finish.
 
+mod authority;
 mod connection;
 mod drain;
 mod protocol;

@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tracing::debug;
 
 use super::ServeOptions;
+use super::authority::Corrected;
 use super::drain::Drain;
 use super::protocol::{Protocol, Replayed, detect};
 use crate::grpc::Body;
@@ -110,6 +111,8 @@ fn http2_connection<R: Replica>(
     let options = &shared.options;
     let api = shared.api.clone();
     let service = service_fn(move |request| answer(&api, request, remote));
+    let max_header_bytes = options.max_header_bytes.max(8 << 10);
+    let stream = Corrected::new(stream, max_header_bytes as usize);
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -117,7 +120,7 @@ fn http2_connection<R: Replica>(
         .max_concurrent_streams(options.max_concurrent_streams)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(options.max_header_bytes.max(8 << 10))
+        .max_header_list_size(max_header_bytes)
         .max_pending_accept_reset_streams(RESET_STREAMS)
         .max_local_error_reset_streams(RESET_STREAMS)
         .keep_alive_interval(options.keep_alive_interval)
