@@ -1,5 +1,6 @@
 //! The whole API on a real port, over a replica in memory.
 
+mod authority;
 mod drain;
 mod etcdctl;
 mod grpc;
