@@ -56,3 +56,21 @@ async fn etcdctl_works() {
     let (success, output) = ran.expect("it ran before");
     assert!(!success && output.contains("etcdserver: key is not provided"), "{output}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn etcdctl_works_with_urls() {
+    let server = Server::start().await;
+    let endpoint = format!("http://{}", server.address);
+    let steps: &[(&[&str], &str)] = &[
+        // Version 3.4 sends the URL as `:authority` with these two.
+        (&["endpoint", "status"], "8e9e05c52164694d, 3.7.0, 20 kB, true, false, 7, 12, 11,"),
+        (&["endpoint", "hashkv"], ", 42"),
+        (&["put", "foo", "bar"], "OK"),
+        (&["get", "foo"], "foo\nbar"),
+    ];
+    for (arguments, expected) in steps {
+        let ran = tokio::task::block_in_place(|| etcdctl(&endpoint, arguments));
+        let Some((success, output)) = ran else { return };
+        assert!(success && output.contains(expected), "etcdctl {arguments:?}: {output}");
+    }
+}
