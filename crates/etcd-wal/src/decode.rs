@@ -5,6 +5,11 @@
 //! torn write, or a file that ends inside a record. Everything else is damage: a length word with stray bits, a
 //! record that contradicts its length, a checksum that is wrong with all sectors present.
 //! A length word is eight bytes on a multiple of eight, so it is never torn itself.
+//!
+//! Two words of a record can be put back when their sector held nothing else: the first, which is the length that
+//! the rest of the record tells, and the last, when it differs from zeros in one bit, which the checksum tells. The
+//! latter could as well be a flipped bit in a record that was synced. Both come to the same record, so that nobody
+//! has to decide.
 
 use std::ops::Range;
 
@@ -15,7 +20,8 @@ use etcd_proto::walpb;
 
 use crate::encode::{kind, length_word};
 use crate::header::{Header, Parsed, varint};
-use crate::{Damage, Metadata, syndrome};
+use crate::syndrome::{self, Flip};
+use crate::{Damage, Metadata};
 
 /// What disks write at once.
 ///
@@ -69,13 +75,20 @@ pub(crate) struct Decoder<'a> {
     records: usize,
     /// The checksum so far; unknown before the first segment that is read.
     crc: Option<u32>,
-    /// A length word that a lost sector took while its record survived: offset and value.
-    lost_word: Option<(u64, u64)>,
+    lost_words: Vec<LostWord>,
+}
+
+/// A word that a lost sector took while the rest of its record survived and tells what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LostWord {
+    pub(crate) offset: u64,
+    /// What has to be there.
+    pub(crate) bytes: [u8; WORD],
 }
 
 impl<'a> Decoder<'a> {
     pub(crate) fn new(bytes: &'a [u8], crc: Option<u32>) -> Self {
-        Self { bytes, offset: 0, records: 0, crc, lost_word: None }
+        Self { bytes, offset: 0, records: 0, crc, lost_words: Vec::new() }
     }
 
     pub(crate) fn offset(&self) -> u64 {
@@ -86,8 +99,9 @@ impl<'a> Decoder<'a> {
         self.crc
     }
 
-    pub(crate) fn lost_word(&self) -> Option<(u64, u64)> {
-        self.lost_word
+    /// The words to put back, so that what was returned is what is there.
+    pub(crate) fn lost_words(&self) -> &[LostWord] {
+        &self.lost_words
     }
 
     /// Whether the segment's first two records were read.
@@ -132,13 +146,40 @@ impl<'a> Decoder<'a> {
             if self.records == 0 {
                 return Err(Damage::Chain);
             }
-            let torn = self.lost_sector(start..end) && !syndrome::is_one_bit(crc ^ header.crc, data.len());
-            return if torn { Ok(Step::Torn) } else { Err(Damage::Checksum) };
+            return self.step_mismatch(&header, crc ^ header.crc, start..end);
         }
         if !is_zero(&body[length..]) {
             return Err(Damage::Padding);
         }
         self.accept(&header, data, end)
+    }
+
+    /// A record in `range` whose checksum differs: torn, damaged, or short of a last word that can be put back.
+    fn step_mismatch(
+        &mut self,
+        header: &Header,
+        difference: u32,
+        range: Range<usize>,
+    ) -> Result<Step, Damage> {
+        if !self.lost_sector(range.clone()) {
+            return Err(Damage::Checksum);
+        }
+        let mut data = self.bytes[range.clone()][header.data.clone()].to_vec();
+        let last_word = range.end - WORD;
+        match syndrome::one_bit(difference, data.len()) {
+            None => Ok(Step::Torn),
+            Some(Flip::Data { byte, mask })
+                if range.start + header.data.start + byte >= last_word
+                    && self.begins_lost_sector(last_word) =>
+            {
+                data[byte] ^= mask;
+                let mut bytes = [0; WORD];
+                bytes[range.start + header.data.start + byte - last_word] = mask;
+                self.lost_words.push(LostWord { offset: last_word as u64, bytes });
+                self.accept(header, &data, range.end)
+            }
+            Some(_) => Err(Damage::Checksum),
+        }
     }
 
     /// A length word of zero: the end of the log, unless a sector was lost here or the word is wrong.
@@ -163,7 +204,7 @@ impl<'a> Decoder<'a> {
         if end > self.bytes.len() || self.crc_after(&header, data) != header.crc {
             return Ok(Step::Torn);
         }
-        self.lost_word = Some((self.offset as u64, word));
+        self.lost_words.push(LostWord { offset: self.offset as u64, bytes: word.to_le_bytes() });
         self.accept(&header, data, end)
     }
 
@@ -195,14 +236,14 @@ impl<'a> Decoder<'a> {
     /// Whether a whole sector in `range` is zeros, other than the one in which the length word is.
     fn lost_sector(&self, range: Range<usize>) -> bool {
         let end = range.end.min(self.bytes.len());
-        let mut sector = (self.offset / SECTOR + 1) * SECTOR;
-        while sector < end {
-            if is_zero(&self.bytes[sector..(sector + SECTOR).min(self.bytes.len())]) {
-                return true;
-            }
-            sector += SECTOR;
-        }
-        false
+        ((self.offset / SECTOR + 1) * SECTOR..end)
+            .step_by(SECTOR)
+            .any(|sector| self.begins_lost_sector(sector))
+    }
+
+    /// Whether a sector begins at `at` and all of it is zeros.
+    fn begins_lost_sector(&self, at: usize) -> bool {
+        at.is_multiple_of(SECTOR) && is_zero(&self.bytes[at..(at + SECTOR).min(self.bytes.len())])
     }
 }
 

@@ -32,6 +32,9 @@
 //! in lengths, types and padding, and beside sectors of zeros that a client has stored. And a tail that would take
 //! away what the storage already holds is damage, however torn it looks.
 //!
+//! Where a lost sector and a flipped bit leave the same bytes, the record is put right instead: see the last word of
+//! a record in the decoder. What stays undecided is one bit as all that a larger lost part held: that is damage.
+//!
 //! # Use
 //! ```
 //! use std::{path::Path, sync::Arc};

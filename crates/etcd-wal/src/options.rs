@@ -48,7 +48,7 @@ pub struct Recovered {
     pub repaired: Option<Repair>,
 }
 
-/// A torn write that was removed from the end of the log.
+/// A torn write at the end of the log that was removed, or completed where the rest of it told what was missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Repair {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::decode::{Decoder, Step};
+use crate::decode::{Decoder, LostWord, Step};
 use crate::disk::DiskFile;
 use crate::error::At as _;
 use crate::{Damage, OpenError, Record};
@@ -30,8 +30,8 @@ pub(crate) struct Scan {
     pub(crate) crc: u32,
     /// A torn write follows.
     pub(crate) torn: bool,
-    /// A length word to put back: offset and value.
-    pub(crate) lost_word: Option<(u64, u64)>,
+    /// Words to put back before the end.
+    pub(crate) lost_words: Vec<LostWord>,
 }
 
 /// Hands each record of a segment to `visit`. Only the last segment may be torn, and not in its header, which is
@@ -53,9 +53,11 @@ pub(crate) fn scan(
             Step::End => false,
             Step::Torn => true,
         };
-        let incomplete = (torn || decoder.lost_word().is_some()) && !last || !decoder.past_header();
+        let incomplete = (torn || !decoder.lost_words().is_empty()) && !last || !decoder.past_header();
         return match (incomplete, decoder.crc()) {
-            (false, Some(crc)) => Ok(Scan { end: offset, crc, torn, lost_word: decoder.lost_word() }),
+            (false, Some(crc)) => {
+                Ok(Scan { end: offset, crc, torn, lost_words: decoder.lost_words().to_vec() })
+            }
             _ => Err((offset, Damage::Incomplete)),
         };
     }

@@ -27,10 +27,10 @@ pub(crate) fn tail(
     let rest = &bytes[scan.end as usize..];
     let stale = rest.len() - trailing_zeros(rest);
     let mut repaired = None;
-    if stale > 0 || scan.lost_word.is_some() {
+    if stale > 0 || !scan.lost_words.is_empty() {
         keep_copy(disk, dir, &path, bytes)?;
-        if let Some((offset, word)) = scan.lost_word {
-            last.file.write_at(&word.to_le_bytes(), offset).at(&path)?;
+        for word in &scan.lost_words {
+            last.file.write_at(&word.bytes, word.offset).at(&path)?;
         }
         if stale > 0 {
             last.file.write_at(&vec![0; stale], scan.end).at(&path)?;

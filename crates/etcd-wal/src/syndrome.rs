@@ -1,4 +1,4 @@
-//! Whether one flipped bit explains a wrong checksum.
+//! Which flipped bit explains a wrong checksum, if one does.
 //!
 //! A record may hold a sector of zeros that its writer put there. When its checksum is wrong, a lost sector and a
 //! flipped bit look alike at first sight; but a checksum is linear, so that each single flipped bit changes it in
@@ -7,24 +7,33 @@
 /// CRC-32C (Castagnoli), bits reversed.
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 
-/// Whether `difference`, computed against stored checksum, comes from one wrong bit in `length` bytes of data, or
-/// from one in the stored checksum.
-pub(crate) fn is_one_bit(difference: u32, length: usize) -> bool {
+/// The one wrong bit that explains a wrong checksum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flip {
+    /// It is in the stored checksum.
+    Checksum,
+    /// It is in this byte of the data, at the bit that is set in `mask`.
+    Data { byte: usize, mask: u8 },
+}
+
+/// The wrong bit that makes `difference` between the checksum computed and the one stored, in `length` bytes of data
+/// or in the stored checksum; `None` when it takes more than one.
+pub(crate) fn one_bit(difference: u32, length: usize) -> Option<Flip> {
     if difference.count_ones() == 1 {
-        return true;
+        return Some(Flip::Checksum);
     }
     let table = table();
     // What a flipped bit in the last byte does; each byte more after it is one more round.
     let mut changes: [u32; 8] = std::array::from_fn(|bit| table[1 << bit]);
-    for _ in 0..length {
-        if changes.contains(&difference) {
-            return true;
+    for byte in (0..length).rev() {
+        if let Some(bit) = changes.iter().position(|&change| change == difference) {
+            return Some(Flip::Data { byte, mask: 1 << bit });
         }
         for change in &mut changes {
             *change = (*change >> 8) ^ table[(*change & 0xff) as usize];
         }
     }
-    false
+    None
 }
 
 fn table() -> [u32; 256] {
@@ -37,7 +46,7 @@ fn table() -> [u32; 256] {
 mod tests {
     use crc32c::crc32c_append;
 
-    use super::is_one_bit;
+    use super::{Flip, one_bit};
 
     #[test]
     fn every_flipped_bit_is_found() {
@@ -46,7 +55,15 @@ mod tests {
         for bit in 0..data.len() * 8 {
             let mut flipped = data.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(is_one_bit(crc ^ crc32c_append(99, &flipped), data.len()), "bit {bit}");
+            let found = one_bit(crc ^ crc32c_append(99, &flipped), data.len());
+            assert_eq!(found, Some(Flip::Data { byte: bit / 8, mask: 1 << (bit % 8) }), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_told_from_wrong_data() {
+        for bit in 0..32 {
+            assert_eq!(one_bit(1 << bit, 200), Some(Flip::Checksum), "bit {bit}");
         }
     }
 
@@ -55,6 +72,6 @@ mod tests {
         let data: Vec<u8> = (0..200_u32).map(|n| (n * 7) as u8).collect();
         let mut lost = data.clone();
         lost[100..].fill(0);
-        assert!(!is_one_bit(crc32c_append(0, &data) ^ crc32c_append(0, &lost), data.len()));
+        assert_eq!(one_bit(crc32c_append(0, &data) ^ crc32c_append(0, &lost), data.len()), None);
     }
 }

@@ -148,6 +148,41 @@ fn every_flipped_bit_is_an_error_or_changes_nothing() {
     }
 }
 
+/// The bit could be flipped, or its sector lost: the record is the same, and all of it is there.
+#[test]
+fn a_flipped_bit_that_looks_like_a_lost_sector_is_put_right() {
+    let disk = SimDisk::new();
+    let mut wal = create(&disk);
+    let path = segments(&disk).remove(0);
+    let used = used(&disk.read(&path).unwrap());
+    // The last word of the entry begins a sector, and holds one byte.
+    let ends_a_byte_into_a_sector = |data: &Vec<u8>| {
+        let probe = SimDisk::new();
+        create(&probe).append(&[entry(1, 1, data)], None, true).unwrap();
+        let last = probe.read(&path).unwrap().iter().rposition(|&byte| byte != 0).unwrap();
+        last > used && last % 512 == 0
+    };
+    let sizes =
+        (1..9_u8).flat_map(|fill| (300..600).map(move |size| [vec![fill; size], vec![0x10]].concat()));
+    let data = sizes.into_iter().find(ends_a_byte_into_a_sector).unwrap();
+    let whole = entry(1, 1, &data);
+    wal.append(std::slice::from_ref(&whole), None, true).unwrap();
+    drop(wal);
+    let synced = disk.read(&path).unwrap();
+    let mut flipped = synced.clone();
+    *flipped.iter_mut().rfind(|byte| **byte == 0x10).unwrap() = 0;
+
+    disk.put(&path, &flipped).unwrap();
+    let (wal, recovered) = open(&disk, 0).unwrap();
+    assert_eq!(recovered.entries, std::slice::from_ref(&whole));
+    assert_eq!(recovered.repaired.unwrap().path, path);
+    assert_eq!(disk.read(Path::new(&format!("{}.broken", path.display()))).unwrap(), flipped);
+    drop(wal);
+    disk.crash(1);
+    assert_eq!(disk.read(&path).unwrap(), synced);
+    assert_eq!(open(&disk, 0).unwrap().1.repaired, None);
+}
+
 #[test]
 fn a_missing_segment_is_named() {
     let (disk, files) = log();

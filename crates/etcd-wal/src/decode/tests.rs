@@ -1,6 +1,6 @@
 use etcd_proto::raftpb::{Entry, HardState};
 
-use super::{Decoder, SECTOR, Step, numbers};
+use super::{Decoder, LostWord, SECTOR, Step, numbers};
 use crate::encode::Encoder;
 use crate::{Damage, Metadata, Record};
 
@@ -25,7 +25,7 @@ fn with_frame_at(at: usize, data: &[u8]) -> Vec<u8> {
     panic!("no first entry puts the second one at {at}");
 }
 
-type Outcome = (Vec<Record>, Result<Step, Damage>, Option<(u64, u64)>);
+type Outcome = (Vec<Record>, Result<Step, Damage>, Vec<LostWord>);
 
 fn decode(bytes: &[u8]) -> Outcome {
     let mut decoder = Decoder::new(bytes, None);
@@ -33,7 +33,7 @@ fn decode(bytes: &[u8]) -> Outcome {
     loop {
         match decoder.step() {
             Ok(Step::Record(located)) => records.push(located.record),
-            end => return (records, end, decoder.lost_word()),
+            end => return (records, end, decoder.lost_words().to_vec()),
         }
     }
 }
@@ -44,10 +44,78 @@ fn a_length_word_alone_at_the_end_of_a_lost_sector_is_put_back() {
     let whole = with_frame_at(at, b"second");
     let mut bytes = whole.clone();
     bytes[at..at + 8].fill(0);
-    let word = u64::from_le_bytes(whole[at..at + 8].try_into().unwrap());
     let (records, end, lost) = decode(&bytes);
     assert_eq!((records, end), (decode(&whole).0, Ok(Step::End)));
-    assert_eq!(lost, Some((at as u64, word)));
+    assert_eq!(lost, [LostWord { offset: at as u64, bytes: whole[at..at + 8].try_into().unwrap() }]);
+}
+
+/// A segment whose second entry has its last word alone in a sector; the offset of that word, and the data.
+fn with_last_word_alone(last: &[u8]) -> (usize, Vec<u8>) {
+    // The length of the checksum varies, so that one byte to fill with may not do.
+    for (fill, size) in (1..9_u8).flat_map(|fill| (SECTOR - 48..SECTOR - 16).map(move |size| (fill, size))) {
+        let whole = with_frame_at(SECTOR, &[vec![fill; size], last.to_vec()].concat());
+        let ends = frame_ends(&whole);
+        let end = ends[ends.len() - 2];
+        let padding = &whole[end - 8 + last.len()..end];
+        if end % SECTOR == 8 && whole[end - 8..].starts_with(last) && padding.iter().all(|&byte| byte == 0) {
+            return (end - 8, whole);
+        }
+    }
+    panic!("no size puts these bytes in a sector of their own");
+}
+
+/// Where each frame ends.
+fn frame_ends(bytes: &[u8]) -> Vec<usize> {
+    let mut decoder = Decoder::new(bytes, None);
+    let mut ends = Vec::new();
+    while let Ok(Step::Record(_)) = decoder.step() {
+        ends.push(decoder.offset() as usize);
+    }
+    ends
+}
+
+#[test]
+fn one_bit_alone_in_a_lost_sector_is_put_back() {
+    for last in [&[1][..], &[0x80], &[0, 2], &[0, 0, 0, 0, 0, 0, 0, 0x40]] {
+        let (at, whole) = with_last_word_alone(last);
+        let kept = &decode(&whole).0;
+        let lost = [LostWord { offset: at as u64, bytes: whole[at..at + 8].try_into().unwrap() }];
+        // The sector was lost; so the third entry, which begins in it, is too.
+        for survivors in [&[][..], &[9; 40]] {
+            let mut bytes = whole[..at].to_vec();
+            bytes.resize(at + SECTOR, 0);
+            bytes.extend(survivors);
+            let (records, end, words) = decode(&bytes);
+            assert_eq!(records, kept[..kept.len() - 1], "{last:?}");
+            assert_eq!(end, Ok(if survivors.is_empty() { Step::End } else { Step::Torn }), "{last:?}");
+            assert_eq!(words, lost, "{last:?}");
+        }
+    }
+}
+
+#[test]
+fn more_bits_in_a_lost_sector_are_torn() {
+    for last in [&[3][..], &[1, 1], &[0x90], &[7; 8]] {
+        let (at, whole) = with_last_word_alone(last);
+        let mut bytes = whole[..at].to_vec();
+        bytes.resize(at + SECTOR, 0);
+        let (records, end, words) = decode(&bytes);
+        assert_eq!((records.len(), end), (decode(&whole).0.len() - 2, Ok(Step::Torn)), "{last:?}");
+        assert_eq!(words, [], "{last:?}");
+    }
+}
+
+#[test]
+fn a_bit_elsewhere_in_a_record_that_ends_in_zeros_is_damage() {
+    let (at, mut whole) = with_last_word_alone(&[0; 4]);
+    whole.truncate(at);
+    whole.resize(at + SECTOR, 0);
+    assert_eq!(decode(&whole).1, Ok(Step::End));
+    for byte in SECTOR + 40..at {
+        let mut bytes = whole.clone();
+        bytes[byte] ^= 1 << (byte % 8);
+        assert_eq!(decode(&bytes).1, Err(Damage::Checksum), "byte {byte}");
+    }
 }
 
 #[test]
