@@ -1,4 +1,5 @@
-//! Plays many seeds. `SIM_SEEDS=n` plays n, `SIM_SEED=n` plays that one and prints what happens.
+//! Plays many seeds. `SIM_SEEDS=n` plays n, from `SIM_FIRST_SEED=n` on; `SIM_SEED=n` plays that one and prints what
+//! happens.
 
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,14 +25,15 @@ fn clusters_survive() {
         return;
     }
     let seeds = number("SIM_SEEDS").unwrap_or(SEEDS);
-    let next = AtomicU64::new(0);
+    let first = number("SIM_FIRST_SEED").unwrap_or(0);
+    let next = AtomicU64::new(first);
     let [crashes, snapshots, applied] = [const { AtomicU64::new(0) }; 3];
     let failed: Vec<u64> = thread::scope(|scope| {
         let work = || {
             let mut failed = Vec::new();
             loop {
                 let seed = next.fetch_add(1, Ordering::Relaxed);
-                if seed >= seeds {
+                if seed >= first + seeds {
                     return failed;
                 }
                 match catch_unwind(|| etcd_sim::run(seed, members(seed), false)) {
