@@ -23,6 +23,8 @@ pub(crate) struct Cursor {
 pub(crate) enum Effect {
     /// They stay; an entry replaces those from its own index on.
     None,
+    /// Those after this index are gone.
+    Cut(u64),
     /// They are gone: the log goes on after this index.
     Jump(u64),
 }
@@ -63,17 +65,26 @@ impl Cursor {
 
     /// `term` is that of the entry with the mark's index, where it is known.
     pub(crate) fn mark(&mut self, mark: &walpb::Snapshot, term: Option<u64>) -> Result<Effect, Damage> {
+        let at_last = mark.index == self.last && self.last_term != 0;
+        let term = term.or_else(|| at_last.then_some(self.last_term));
         if term.is_some_and(|term| term != mark.term) {
             if mark.index <= self.state.commit {
                 return Err(Damage::Term);
             }
             // A received snapshot that replaces entries which were never committed.
-            self.last = mark.index - 1;
+            (self.last, self.last_term) = (mark.index - 1, 0);
+            self.ahead = Some((mark.index, mark.term));
+            return Ok(Effect::Cut(self.last));
         }
         if mark.index > self.last {
             self.ahead = Some((mark.index, mark.term));
         }
         Ok(self.settle())
+    }
+
+    /// Index up to which the log speaks for what the storage holds: the last entry, or a mark ahead of it.
+    pub(crate) fn reach(&self) -> u64 {
+        self.ahead.map_or(self.last, |(index, _)| index.max(self.last))
     }
 
     /// Whether all that is committed is there. Between records it may not be.
@@ -95,3 +106,6 @@ impl Cursor {
         Effect::Jump(index)
     }
 }
+
+#[cfg(test)]
+mod tests;

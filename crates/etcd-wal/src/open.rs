@@ -71,8 +71,9 @@ fn replay(
         let (scan, tail) = replay_from(&segments[start..], dir, &mut replay)?;
         let last = &segments[count - 1].name.path(dir);
         let damaged = |damage| OpenError::Damaged { path: last.clone(), offset: scan.end, damage };
-        // A torn write was never acknowledged. What the storage holds was, so this is not one.
-        if scan.torn && replay.last_index() < at_or_before && at_or_before != u64::MAX {
+        // A torn write was never acknowledged. What the storage holds was, so this is not one; unless a mark says
+        // that the storage has it from a snapshot.
+        if scan.torn && replay.reach() < at_or_before && at_or_before != u64::MAX {
             return Err(damaged(Damage::Incomplete));
         }
         match replay.finish().map_err(damaged)? {

@@ -61,9 +61,9 @@ impl Replay {
         }
     }
 
-    /// Index of the last entry, or of the mark that stands for it.
-    pub(crate) fn last_index(&self) -> u64 {
-        self.cursor.last
+    /// Index up to which the records speak for what the storage holds.
+    pub(crate) fn reach(&self) -> u64 {
+        self.cursor.reach()
     }
 
     /// What the records came to; `None` when there is no usable mark among them, or entries after it are missing:
@@ -126,10 +126,17 @@ impl Replay {
     }
 
     fn apply(&mut self, effect: &Effect) {
-        if let Effect::Jump(_) = effect {
-            // What came before is superseded by a received snapshot, and so is a mark in it.
-            self.entries.clear();
-            self.mark = None;
+        match effect {
+            Effect::None => {}
+            Effect::Cut(last) => {
+                let kept = self.entries.partition_point(|entry| entry.index <= *last);
+                self.entries.truncate(kept);
+            }
+            Effect::Jump(_) => {
+                // What came before is superseded by a received snapshot, and so is a mark in it.
+                self.entries.clear();
+                self.mark = None;
+            }
         }
     }
 

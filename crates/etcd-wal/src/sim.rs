@@ -2,8 +2,8 @@
 //!
 //! Deterministic: no threads, no clock, and chance only from the seed given to [`SimDisk::crash`].
 //!
-//! What a crash leaves: of each file, every 512-byte sector written since its last sync is there or not, by chance,
-//! and so is a change of its length; of each directory, a prefix of the changes made since its last sync.
+//! What a crash leaves: of each file, every 512-byte sector written since its last sync is there or not, by chance, or
+//! as it was between two of the writes; and so is a change of its length. Of each directory, a prefix of the changes made since its last sync.
 
 mod node;
 mod state;

@@ -77,8 +77,7 @@ impl Wal {
         }
         let seq = self.tail().name.seq + 1;
         // After the mark of a received snapshot the log goes on behind it, wherever the entries before ended.
-        let last = self.cursor.ahead.map_or(self.cursor.last, |(index, _)| index.max(self.cursor.last));
-        let name = SegmentName { seq, index: last + 1 };
+        let name = SegmentName { seq, index: self.cursor.reach() + 1 };
         let path = name.path(&self.dir);
         self.disk.rename(&temporary, &path).at(&path)?;
         if durable {

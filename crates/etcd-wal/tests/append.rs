@@ -118,6 +118,113 @@ fn a_received_snapshot_makes_the_log_jump() {
     assert!(matches!(open(&disk, 9), Err(OpenError::NoMark { at_or_before: 9, .. })));
 }
 
+/// Entries 1 to 3 in term 2, of which one is committed.
+fn log_with_a_tail(disk: &SimDisk) -> Wal {
+    let mut wal = create(disk);
+    let entries: Vec<_> = (1..=3).map(|index| entry(2, index, &[7; 20])).collect();
+    wal.append(&entries, Some(&state(2, 1, 1)), true).unwrap();
+    wal
+}
+
+#[test]
+fn a_received_snapshot_replaces_uncommitted_entries_of_another_term() {
+    // In the middle of the entries, and at their end; in a later term, and in an earlier one.
+    for (index, term) in [(2, 3), (3, 3), (2, 1), (3, 1)] {
+        let disk = SimDisk::new();
+        let mut wal = log_with_a_tail(&disk);
+        wal.save_mark(&mark(index, term)).unwrap();
+        drop(wal);
+        // The hard state did not make it: neither the mark nor what it contradicts is used.
+        let (mut wal, recovered) = open(&disk, index).unwrap();
+        assert_eq!((recovered.mark.index, recovered.entries.len() as u64), (0, index - 1));
+        assert_eq!(wal.last_index(), index - 1);
+        wal.save_mark(&mark(index, term)).unwrap();
+        wal.append(&[], Some(&state(4, 1, index)), true).unwrap();
+        let next = entry(term, index + 1, b"next");
+        wal.append(std::slice::from_ref(&next), None, true).unwrap();
+        drop(wal);
+        let (_, recovered) = open(&disk, index).unwrap();
+        assert_eq!((recovered.mark, recovered.entries), (mark(index, term), vec![next]));
+
+        // All of it in one life.
+        let disk = SimDisk::new();
+        let mut wal = log_with_a_tail(&disk);
+        wal.save_mark(&mark(index, term)).unwrap();
+        let next = entry(term, index + 1, b"next");
+        wal.append(&[], Some(&state(4, 1, index)), true).unwrap();
+        wal.append(std::slice::from_ref(&next), None, true).unwrap();
+        drop(wal);
+        let (_, recovered) = open(&disk, index).unwrap();
+        assert_eq!((recovered.mark, recovered.entries), (mark(index, term), vec![next]), "{index} {term}");
+    }
+}
+
+#[test]
+fn a_mark_against_a_committed_entry_is_refused() {
+    let disk = SimDisk::new();
+    let mut wal = log_with_a_tail(&disk);
+    wal.append(&[], Some(&state(2, 1, 3)), true).unwrap();
+    assert!(matches!(wal.save_mark(&mark(3, 1)), Err(AppendError::Invalid { reason: Damage::Term })));
+    wal.save_mark(&mark(3, 2)).unwrap();
+}
+
+#[test]
+fn a_segment_begun_right_after_a_received_snapshot_is_named_after_it() {
+    let disk = SimDisk::new();
+    let mut wal = log_with_a_tail(&disk);
+    wal.save_mark(&mark(20, 3)).unwrap();
+    // Does not fit any more.
+    let large = entry(3, 21, &[9; 4000]);
+    wal.append(&[], Some(&state(3, 1, 20)), false).unwrap();
+    let written = wal.append(std::slice::from_ref(&large), None, true).unwrap();
+    assert!(written.cut);
+    let last = segments(&disk).pop().unwrap();
+    assert!(last.to_str().unwrap().ends_with("-0000000000000015.wal"), "{last:?}");
+    drop(wal);
+    assert_eq!(open(&disk, 20).unwrap().1.entries, std::slice::from_ref(&large));
+    assert_eq!(open(&disk, 21).unwrap().1.entries, [large]);
+}
+
+#[test]
+fn a_segment_begun_before_a_received_snapshot_counts_is_named_after_it() {
+    let disk = SimDisk::new();
+    let mut wal = log_with_a_tail(&disk);
+    wal.save_mark(&mark(20, 3)).unwrap();
+    let large = entry(3, 21, &[9; 4000]);
+    let written = wal.append(std::slice::from_ref(&large), Some(&state(3, 1, 20)), true).unwrap();
+    assert!(written.cut);
+    let last = segments(&disk).pop().unwrap();
+    assert!(last.to_str().unwrap().ends_with("-0000000000000015.wal"), "{last:?}");
+    drop(wal);
+    for at in [20, 21] {
+        let (wal, recovered) = open(&disk, at).unwrap();
+        assert_eq!((recovered.mark, &recovered.entries[..]), (mark(20, 3), std::slice::from_ref(&large)));
+        assert_eq!(wal.last_index(), 21);
+    }
+}
+
+#[test]
+fn a_torn_write_behind_the_mark_of_a_received_snapshot_is_repaired() {
+    let disk = SimDisk::new();
+    let mut wal = log_with_a_tail(&disk);
+    wal.save_mark(&mark(20, 3)).unwrap();
+    let path = segments(&disk).remove(0);
+    let before = disk.read(&path).unwrap();
+    let end = etcd_wal::decode_all(&before).end as usize;
+    wal.append(&[entry(3, 21, &[9; 900])], Some(&state(3, 1, 20)), true).unwrap();
+    drop(wal);
+    let mut torn = disk.read(&path).unwrap();
+    // A sector in the middle of the entry.
+    let lost = (end / 512 + 1) * 512;
+    torn[lost..lost + 512].fill(0);
+    disk.put(&path, &torn).unwrap();
+    // The storage is at 20, and the mark says so.
+    let (_, recovered) = open(&disk, 20).unwrap();
+    assert!(recovered.repaired.is_some());
+    disk.put(&path, &torn).unwrap();
+    assert!(matches!(open(&disk, 21), Err(OpenError::Damaged { damage: Damage::Incomplete, .. })));
+}
+
 #[test]
 fn release_keeps_what_the_mark_needs_and_as_many_segments_as_asked() {
     let disk = SimDisk::new();

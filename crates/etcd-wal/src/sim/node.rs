@@ -1,9 +1,12 @@
 //! Files and directories: what they are now, and what of it would survive.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// What a disk writes at once.
 pub(super) const SECTOR: usize = 512;
+/// So many earlier states of a sector are remembered.
+const MAX_STATES: usize = 4;
 
 #[derive(Debug)]
 pub(super) enum Node {
@@ -15,8 +18,8 @@ pub(super) enum Node {
 pub(super) struct File {
     pub(super) current: Vec<u8>,
     pub(super) durable: Vec<u8>,
-    /// Sectors of `current` that may differ from `durable`.
-    pub(super) dirty: BTreeSet<usize>,
+    /// Sectors of `current` that may differ from `durable`, and what else they held since the last sync.
+    pub(super) dirty: BTreeMap<usize, Vec<Vec<u8>>>,
     pub(super) lock: Option<u64>,
 }
 
@@ -44,13 +47,33 @@ impl File {
         if self.current.len() < end {
             self.current.resize(end, 0);
         }
+        let sectors = offset / SECTOR..end.div_ceil(SECTOR);
+        for sector in sectors.clone() {
+            self.remember(sector);
+        }
         self.current[offset..end].copy_from_slice(bytes);
-        self.dirty.extend(offset / SECTOR..end.div_ceil(SECTOR));
+        self.touch(sectors);
+    }
+
+    /// Sectors that may differ from now on.
+    pub(super) fn touch(&mut self, sectors: Range<usize>) {
+        for sector in sectors {
+            self.dirty.entry(sector).or_default();
+        }
+    }
+
+    /// What a dirty sector holds before it is written again: the disk may have taken it by itself.
+    fn remember(&mut self, sector: usize) {
+        if let Some(states) = self.dirty.get_mut(&sector).filter(|states| states.len() < MAX_STATES) {
+            let start = sector * SECTOR;
+            let end = (start + SECTOR).min(self.current.len());
+            states.extend(self.current.get(start..end).map(<[u8]>::to_vec));
+        }
     }
 
     pub(super) fn sync(&mut self) {
-        for sector in std::mem::take(&mut self.dirty) {
-            self.keep(sector);
+        for sector in std::mem::take(&mut self.dirty).into_keys() {
+            self.keep(sector, None);
         }
         self.durable.resize(self.current.len(), 0);
     }
@@ -59,26 +82,32 @@ impl File {
         let prefix = chance.coin();
         let mut keeping = true;
         let length = if chance.coin() { self.current.len() } else { self.durable.len() };
-        for sector in std::mem::take(&mut self.dirty) {
+        for (sector, states) in std::mem::take(&mut self.dirty) {
             keeping = if prefix { keeping && chance.below(4) > 0 } else { chance.coin() };
             if keeping {
-                self.keep(sector);
+                self.keep(sector, None);
+            } else if !states.is_empty() && chance.coin() {
+                let state = chance.below(states.len() as u64) as usize;
+                self.keep(sector, Some(&states[state]));
             }
         }
         self.durable.resize(length, 0);
         self.current.clone_from(&self.durable);
     }
 
-    /// Makes one sector durable.
-    fn keep(&mut self, sector: usize) {
+    /// Makes one sector durable, as it is or as it was in an earlier state.
+    fn keep(&mut self, sector: usize, state: Option<&[u8]>) {
         let start = sector * SECTOR;
         let end = (start + SECTOR).min(self.current.len());
-        if start < end {
-            if self.durable.len() < end {
-                self.durable.resize(end, 0);
-            }
-            self.durable[start..end].copy_from_slice(&self.current[start..end]);
+        if start >= end {
+            return;
         }
+        if self.durable.len() < end {
+            self.durable.resize(end, 0);
+        }
+        let bytes = state.unwrap_or_else(|| &self.current[start..end]);
+        let length = bytes.len().min(end - start);
+        self.durable[start..start + length].copy_from_slice(&bytes[..length]);
     }
 }
 

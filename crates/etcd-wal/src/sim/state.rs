@@ -243,7 +243,7 @@ impl State {
         let file = self.file(access)?;
         let (old, new) = (file.current.len(), length as usize);
         file.current.resize(new, 0);
-        file.dirty.extend(old.min(new) / SECTOR..old.max(new).div_ceil(SECTOR));
+        file.touch(old.min(new) / SECTOR..old.max(new).div_ceil(SECTOR));
         Ok(())
     }
 
