@@ -1,7 +1,7 @@
 //! One etcd member: composes the crates of this workspace, and can be embedded.
 //!
 //! [`Member::start`] brings a member up from a [`etcd_config::Config`]; [`Member::run`] keeps it up until it is told
-//! to stop or a part of it fails; [`Member::stop`] takes it down without losing anything that was acknowledged.
+//! to stop or a part of it fails, and takes it down without losing anything that was acknowledged.
 //! The binary `etcd` is this and a command line.
 //!
 //! It holds no formats, no routes and no Raft logic: those are in the crates below. What is here is the order of

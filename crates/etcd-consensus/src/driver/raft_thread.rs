@@ -23,9 +23,11 @@ use crate::{Core, Leadership, Output, Persist};
 
 /// Rounds that may be under way before no more input is taken.
 const MAX_ROUNDS: usize = 64;
-/// Rounds that a leader has under way before proposals wait and gather: one that is being written, one that
-/// follows at once.
+/// Rounds that a leader may have under way with proposals in them: one that is being written, one that follows at once.
 const ROUNDS_AHEAD: usize = 2;
+/// Proposals that make the second of these rounds worth its messages, wake-ups and writes on every member. Fewer wait
+/// and gather until the first one is durable.
+const WORTH_A_ROUND: usize = 128;
 /// Messages, and proposals, that are taken in one turn.
 const MAX_TAKEN: usize = 4096;
 
@@ -191,9 +193,12 @@ impl<S: 'static> RaftThread<S> {
     }
 
     fn may_propose(&self) -> bool {
-        self.is_open()
-            && self.core.can_propose().is_ok()
-            && (!self.core.is_leader() || self.rounds.len() < ROUNDS_AHEAD)
+        self.is_open() && self.core.can_propose().is_ok() && (!self.core.is_leader() || self.has_round_free())
+    }
+
+    fn has_round_free(&self) -> bool {
+        let under_way = self.rounds.len();
+        under_way == 0 || (under_way < ROUNDS_AHEAD && self.queues.proposals.len() >= WORTH_A_ROUND)
     }
 
     /// Proposes what has gathered, as one message where possible.
