@@ -17,6 +17,7 @@ pub(crate) struct Chaos {
     membership: u64,
     transfer: u64,
     slow: u64,
+    power: u64,
     write: u64,
     read: u64,
     loss: u64,
@@ -34,6 +35,7 @@ impl Chaos {
             membership: some(25),
             transfer: some(15),
             slow: some(15),
+            power: some(8),
             write: 200 + some(600),
             read: 100 + some(300),
             loss: some(100),
@@ -48,6 +50,7 @@ impl Chaos {
         self.founders.get_or_insert(world.members.len() as u64);
         (world.network.loss, world.network.duplication, world.network.delay) =
             (self.loss, self.duplication, self.delay);
+        world.power = self.power;
         if world.rng.chance(self.write) {
             world.write();
         }

@@ -54,6 +54,10 @@ impl Member {
                         live.write(std::mem::take(&mut rounds), &mut packets)?;
                         live.mark(hard_state.as_ref(), &mark)?;
                     }
+                    Some(LogJob::Install(snapshot)) => {
+                        live.write(std::mem::take(&mut rounds), &mut packets)?;
+                        live.apply_jobs.push_back(ApplyJob::Install(snapshot));
+                    }
                     None => break,
                 }
             }
@@ -106,7 +110,7 @@ impl Live {
         packets.extend(output.messages.into_iter().map(|message| Packet::Raft(Box::new(message))));
         match output.persist {
             Some(persist) if persist.snapshot.is_some() => {
-                self.apply_jobs.extend(persist.snapshot.clone().map(ApplyJob::Install));
+                self.log_jobs.extend(persist.snapshot.clone().map(LogJob::Install));
                 self.installing = Some(persist);
             }
             Some(persist) => self.log_jobs.push_back(LogJob::Round(persist)),

@@ -53,7 +53,12 @@ pub(crate) struct Read {
 /// Work for the disk.
 pub(crate) enum LogJob {
     Round(Persist),
-    Mark { hard_state: Option<raftpb::HardState>, mark: raftpb::SnapshotMetadata },
+    Mark {
+        hard_state: Option<raftpb::HardState>,
+        mark: raftpb::SnapshotMetadata,
+    },
+    /// All before it is durable; now the database may be replaced.
+    Install(raftpb::SnapshotMetadata),
 }
 
 /// Work for the state machine.

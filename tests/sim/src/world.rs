@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use etcd_consensus::StepError;
+
 use crate::chaos::Chaos;
 use crate::checks::Ledger;
 use crate::disk_steps::PowerLost;
@@ -38,6 +40,8 @@ pub(crate) struct World {
     pub(crate) network: Network,
     pub(crate) ledger: Ledger,
     pub(crate) writes: u64,
+    /// Chance in 1000 that the power fails in the middle of what a member's disk does in a tick.
+    pub(crate) power: u64,
     pub(crate) summary: Summary,
     pub(crate) trace: bool,
 }
@@ -80,6 +84,7 @@ impl World {
             network: Network::default(),
             ledger: Ledger::default(),
             writes: 0,
+            power: 0,
             summary: Summary::default(),
             trace,
         }
@@ -179,13 +184,11 @@ impl World {
         };
         match refused {
             None => {}
-            Some(
-                error @ (etcd_consensus::StepError::PastEnd { .. }
-                | etcd_consensus::StepError::ConflictsWithCommitted { .. }),
-            ) => {
-                panic!("member {to}: {error}")
+            Some(error @ (StepError::UnknownPeer { .. } | StepError::Overloaded | StepError::Dropped)) => {
+                self.log(|| format!("member {to} refuses: {error}"))
             }
-            Some(error) => self.log(|| format!("member {to} refuses: {error}")),
+            // All messages come from sound members.
+            Some(error) => panic!("member {to}: {error}"),
         }
     }
 
@@ -215,7 +218,7 @@ impl World {
             let Some(member) = self.members.get_mut(&id) else { return Ok(()) };
             let mut packets = member.pump(&mut self.ledger);
             if self.rng.chance(1000 / member.slowness) {
-                let break_power = round == 0 && self.network.loss > 0 && self.rng.chance(2);
+                let break_power = round == 0 && self.rng.chance(self.power);
                 packets.extend(member.disk_step(&mut self.rng, break_power)?);
             }
             if self.rng.chance(1000 / member.slowness) {
@@ -233,6 +236,7 @@ impl World {
         self.log(|| "healing".to_owned());
         self.network.island.clear();
         (self.network.loss, self.network.duplication, self.network.delay) = (0, 0, 1);
+        self.power = 0;
         for member in self.members.values_mut() {
             member.back_at = self.now;
             member.slowness = 1;
