@@ -25,8 +25,9 @@ pub struct Output {
 pub struct Persist {
     /// Number of the round, for [`Core::persisted`](crate::Core::persisted).
     pub round: u64,
-    /// Install this snapshot first: bring the state machine to it durably, then put a mark into the log, and
-    /// only then the rest of the round. Nothing of an earlier round is still needed in the log.
+    /// Install this snapshot first, when all earlier rounds are durable: bring the state machine to it durably, then
+    /// put a mark into the log, and only then the rest of the round. The order matters: a log that ends in a torn
+    /// write before what the state machine holds counts as damaged.
     pub snapshot: Option<raftpb::SnapshotMetadata>,
     /// Append to the log, replacing what is there at and after the index of the first one.
     pub entries: Vec<raftpb::Entry>,

@@ -272,7 +272,7 @@ impl<S: 'static> RaftThread<S> {
     fn persist(&mut self, persist: Persist) {
         if let Some(snapshot) = &persist.snapshot {
             info!(index = snapshot.index, term = snapshot.term, "installing a snapshot");
-            self.hand(apply_thread::Job::Install(snapshot.clone()));
+            let _ = self.log(wal_thread::Job::Install(snapshot.clone()));
             self.installing = Some(persist);
             return;
         }

@@ -94,7 +94,13 @@ pub fn start<L: Log, M: StateMachine>(
         shared: shared.clone(),
         checkpoints: Checkpoints::new(options.snapshot_count, status.applied),
     };
-    let wal_thread = WalThread { log, jobs: wal_jobs, outbox: outbox.clone(), shared: shared.clone() };
+    let wal_thread = WalThread {
+        log,
+        jobs: wal_jobs,
+        apply: apply.clone(),
+        outbox: outbox.clone(),
+        shared: shared.clone(),
+    };
     let raft_thread = RaftThread {
         core,
         queues: Queues {

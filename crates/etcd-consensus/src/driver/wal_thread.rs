@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 use etcd_proto::raftpb;
 use etcd_wal::AppendError;
 use tracing::warn;
 
+use super::apply_thread;
 use super::log::{Log, Round};
 use super::machine::Stop;
 use super::outbox::Outbox;
@@ -21,6 +22,9 @@ pub(crate) enum Job {
     Round(Persist),
     /// A mark, and the hard state that covers it; for a received snapshot, that comes with the round.
     Mark { hard_state: Option<raftpb::HardState>, mark: raftpb::SnapshotMetadata },
+    /// Passed on to the state machine when all before it is durable: a log that ends in a torn write may not be
+    /// behind the storage.
+    Install(raftpb::SnapshotMetadata),
     /// The last thing before the end.
     Finish { hard_state: raftpb::HardState },
 }
@@ -29,6 +33,7 @@ pub(crate) enum Job {
 pub(crate) struct WalThread<L, S> {
     pub(crate) log: L,
     pub(crate) jobs: Receiver<Job>,
+    pub(crate) apply: Sender<apply_thread::Job>,
     pub(crate) outbox: Arc<dyn Outbox<S>>,
     pub(crate) shared: Arc<Shared>,
 }
@@ -45,6 +50,11 @@ impl<L: Log, S: 'static> WalThread<L, S> {
                     Job::Mark { hard_state, mark } => {
                         self.write(std::mem::take(&mut rounds))?;
                         self.mark(hard_state.as_ref(), &mark)?;
+                    }
+                    Job::Install(snapshot) => {
+                        self.write(std::mem::take(&mut rounds))?;
+                        // A closed channel means that the state machine stopped, and that somebody has said why.
+                        let _ = self.apply.send(apply_thread::Job::Install(snapshot));
                     }
                     Job::Finish { hard_state } => {
                         self.write(std::mem::take(&mut rounds))?;
@@ -114,3 +124,6 @@ fn stop(error: &AppendError) -> Stop {
     }
     Stop::new(reason)
 }
+
+#[cfg(test)]
+mod tests;
