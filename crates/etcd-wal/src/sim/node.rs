@@ -45,7 +45,7 @@ impl File {
         }
         let end = offset + bytes.len();
         if self.current.len() < end {
-            self.current.resize(end, 0);
+            resize(&mut self.current, end);
         }
         let sectors = offset / SECTOR..end.div_ceil(SECTOR);
         for sector in sectors.clone() {
@@ -75,7 +75,7 @@ impl File {
         for sector in std::mem::take(&mut self.dirty).into_keys() {
             self.keep(sector, None);
         }
-        self.durable.resize(self.current.len(), 0);
+        resize(&mut self.durable, self.current.len());
     }
 
     pub(super) fn crash(&mut self, chance: &mut Chance) {
@@ -91,7 +91,7 @@ impl File {
                 self.keep(sector, Some(&states[state]));
             }
         }
-        self.durable.resize(length, 0);
+        resize(&mut self.durable, length);
         self.current.clone_from(&self.durable);
     }
 
@@ -103,7 +103,7 @@ impl File {
             return;
         }
         if self.durable.len() < end {
-            self.durable.resize(end, 0);
+            resize(&mut self.durable, end);
         }
         let bytes = state.unwrap_or_else(|| &self.current[start..end]);
         let length = bytes.len().min(end - start);
@@ -147,6 +147,12 @@ impl Change {
             }
         }
     }
+}
+
+/// Cuts `bytes`, or fills it up with zeros; as one copy, which is fast in unoptimised builds too.
+pub(super) fn resize(bytes: &mut Vec<u8>, length: usize) {
+    bytes.truncate(length);
+    bytes.extend_from_slice(&vec![0; length - bytes.len()]);
 }
 
 /// SplitMix64.

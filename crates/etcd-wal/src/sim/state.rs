@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
-use super::node::{Chance, Change, Dir, File, Node, SECTOR};
+use super::node::{Chance, Change, Dir, File, Node, SECTOR, resize};
 use super::parts;
 
 const ROOT: u64 = 0;
@@ -242,7 +242,7 @@ impl State {
     pub(super) fn set_len(&mut self, access: Access, length: u64) -> io::Result<()> {
         let file = self.file(access)?;
         let (old, new) = (file.current.len(), length as usize);
-        file.current.resize(new, 0);
+        resize(&mut file.current, new);
         file.touch(old.min(new) / SECTOR..old.max(new).div_ceil(SECTOR));
         Ok(())
     }
