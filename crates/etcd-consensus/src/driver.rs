@@ -13,6 +13,7 @@ pub(crate) mod machine;
 pub(crate) mod metrics;
 pub(crate) mod options;
 pub(crate) mod outbox;
+mod pace;
 pub(crate) mod raft_thread;
 pub(crate) mod shared;
 mod start;

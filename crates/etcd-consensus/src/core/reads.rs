@@ -66,6 +66,12 @@ impl Core {
         }
     }
 
+    /// Keeps a leader from beginning rounds, so that questions gather; it begins one for all of them once `hold` is
+    /// false again. Longer than a few milliseconds it holds up every reader of the cluster.
+    pub fn hold_rounds(&mut self, hold: bool) {
+        self.holds_rounds = hold;
+    }
+
     /// Whether this member leads and has not committed in its term.
     pub(super) fn is_early(&self) -> bool {
         self.raw.raft.state == StateRole::Leader && !self.raw.raft.commit_to_current_term()
@@ -98,7 +104,7 @@ impl Core {
             return;
         }
         self.questions.enter(self.term());
-        if self.is_early() {
+        if self.is_early() || self.holds_rounds {
             return;
         }
         if let Some(number) = self.questions.begin(self.options.heartbeat_ticks) {

@@ -18,6 +18,7 @@ use super::log::{Log, Round};
 use super::machine::{ApplyContext, StateMachine, Stop};
 use super::options::Options;
 use super::outbox::Outbox;
+use super::pace::Pace;
 use super::raft_thread::{Queues, RaftThread};
 use super::shared::Shared;
 use super::wal_thread::WalThread;
@@ -115,9 +116,11 @@ pub fn start<L: Log, M: StateMachine>(
         shared: shared.clone(),
         barrier: ReadBarrier::new(options.first_read_context, options.in_ticks(options.read_retry)),
         unsent: Vec::new(),
+        forwarded: VecDeque::new(),
         rounds: VecDeque::new(),
         installing: None,
         next_tick: Instant::now() + options.tick,
+        pace: Pace::new(options.tick, Instant::now()),
         options,
     };
     // Should one of them fail to start, dropping the others' ends of the channels stops what runs.
