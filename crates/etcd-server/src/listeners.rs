@@ -15,12 +15,12 @@ const BACKLOG: i32 = 4096;
 #[non_exhaustive]
 pub enum ListenError {
     /// The operating system refused; the text is the one that etcd prints.
-    #[error("listen tcp {address}: bind: {}", reason(source))]
+    #[error("listen tcp {address}: bind: {}", reason(cause))]
     Bind {
         /// Where.
         address: String,
-        /// Why.
-        source: io::Error,
+        /// Why; part of the text, and so no source of its own.
+        cause: io::Error,
     },
     /// The host has no address.
     #[error("listen tcp: lookup {host}: no such host")]
@@ -63,7 +63,7 @@ async fn bind_one(url: &Url, options: SocketOptions) -> Result<TcpListener, List
     let text = url.to_string();
     let Some(host) = text.strip_prefix("http://") else { return Err(ListenError::Scheme { url: text }) };
     let address = resolve(host).await?;
-    open(address, options).map_err(|source| ListenError::Bind { address: address.to_string(), source })
+    open(address, options).map_err(|cause| ListenError::Bind { address: address.to_string(), cause })
 }
 
 /// `localhost` is the IPv4 loopback when it has both.
