@@ -10,6 +10,7 @@ use raft::{RawNode, StateRole};
 use crate::convert::{entry, message};
 use crate::logger;
 use applied::AppliedConf;
+use handover::HandOver;
 use options::CoreOptions;
 use output::{Leadership, Role};
 use questions::Questions;
@@ -19,6 +20,7 @@ use timeouts::Timeouts;
 use validate::StepError;
 
 mod applied;
+mod handover;
 mod membership;
 pub(crate) mod options;
 pub(crate) mod output;
@@ -83,6 +85,8 @@ pub struct Core {
     /// The commit index that was last given out to be saved.
     saved_commit: u64,
     restarts_at: Option<raftpb::SnapshotMetadata>,
+    /// An order of the leader that cannot be followed yet.
+    handover: Option<HandOver>,
 }
 
 impl std::fmt::Debug for Core {
@@ -128,6 +132,7 @@ impl Core {
             installing: None,
             saved_commit,
             restarts_at: restart.then_some(start),
+            handover: None,
         };
         core.set_timeout();
         Ok(core)
@@ -142,6 +147,7 @@ impl Core {
     /// Lets one tick pass.
     pub fn tick(&mut self) {
         self.questions.tick();
+        self.age_order();
         let raft = &mut self.raw.raft;
         let due = raft.election_elapsed + 1 >= self.timeout;
         if due && raft.state != StateRole::Leader && !self.may_campaign() {
@@ -171,6 +177,10 @@ impl Core {
     pub fn step(&mut self, message: raftpb::Message) -> Result<(), StepError> {
         let kind = validate::check(self, &message)?;
         if self.ignores(kind, &message)? {
+            return Ok(());
+        }
+        if kind == raftpb::MessageType::MsgTimeoutNow {
+            self.take_order(message);
             return Ok(());
         }
         if kind == raftpb::MessageType::MsgReadIndex && self.is_leader() {
@@ -253,8 +263,6 @@ impl Core {
         Ok(match kind {
             // raft sets a term on what it forwards, and panics when there is one already
             Kind::MsgTransferLeader => raft.state != StateRole::Leader,
-            // raft reads the log from the applied index on, which a snapshot may have left behind
-            Kind::MsgTimeoutNow => !self.may_campaign(),
             // raft asserts that a new leader's log is durable
             Kind::MsgVoteResp | Kind::MsgPreVoteResp => !self.log_is_durable(),
             // a rejection of what the follower has acknowledged is an old message
@@ -268,7 +276,8 @@ impl Core {
         })
     }
 
-    /// Whether raft may start an election: see [`Core::ignores`].
+    /// Whether raft may start an election: it asserts that the log is durable, and reads it from the applied index on,
+    /// which a snapshot may have left behind.
     fn may_campaign(&self) -> bool {
         self.installing.is_none() && self.log_is_durable() && self.raw.raft.msgs.is_empty()
     }

@@ -14,6 +14,9 @@ impl Core {
     pub fn take_output(&mut self) -> Option<Output> {
         self.begin_round();
         if !self.raw.has_ready() {
+            self.follow_order();
+        }
+        if !self.raw.has_ready() {
             return None;
         }
         let mut ready = self.raw.ready();

@@ -195,6 +195,28 @@ fn rule_no_election_while_a_snapshot_is_installed() {
 }
 
 #[test]
+fn rule_an_order_to_take_over_is_kept_until_it_can_be_followed() {
+    let mut net = Net::new(3);
+    net.elect(1);
+    let term = net.core(1).status().leadership.term;
+    let order = message(MessageType::MsgTimeoutNow, 1, 2, term);
+    // The answer to this heartbeat is still to be sent when the order comes.
+    net.core(2).step(message(MessageType::MsgHeartbeat, 1, 2, term)).unwrap();
+    net.core(2).step(order.clone()).unwrap();
+    assert_eq!(net.core(2).status().leadership.role, Role::Follower);
+    net.settle();
+    assert!(net.core(2).is_leader());
+
+    // An order that could not be followed while its leader waited is void.
+    net.core(3).step(message(MessageType::MsgHeartbeat, 2, 3, term + 1)).unwrap();
+    net.core(3).step(message(MessageType::MsgTimeoutNow, 2, 3, term + 1)).unwrap();
+    let timeout = options(3).election_ticks;
+    (0..timeout).for_each(|_| net.core(3).age_order());
+    net.settle();
+    assert!(net.core(2).is_leader() && !net.core(3).is_leader());
+}
+
+#[test]
 fn rule_timeouts_come_from_the_seed() {
     let roles = |seed: u64| {
         let mut core = Core::new(CoreOptions { seed, ..options(1) }, founded(1, 3)).unwrap();
