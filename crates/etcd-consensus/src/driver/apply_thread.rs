@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use etcd_proto::prost::bytes::Bytes;
 use etcd_proto::raftpb;
 
@@ -32,7 +33,7 @@ pub(crate) enum Job {
 pub(crate) struct ApplyThread<M: StateMachine> {
     pub(crate) machine: M,
     pub(crate) jobs: Receiver<Job>,
-    pub(crate) controls: Sender<Control>,
+    pub(crate) controls: SyncSender<Control>,
     pub(crate) outbox: Arc<dyn Outbox<M::Snapshot>>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) context: ApplyContext,

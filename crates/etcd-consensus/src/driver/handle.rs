@@ -1,6 +1,7 @@
 //! The handle: what the rest of a server holds.
 
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -28,8 +29,8 @@ pub(super) struct Inner {
     pub(super) election_ticks: usize,
     pub(super) proposals: Sender<Proposal>,
     pub(super) inbound: Sender<Inbound>,
-    pub(super) reads: Sender<oneshot::Sender<u64>>,
-    pub(super) controls: Sender<Control>,
+    pub(super) reads: SyncSender<oneshot::Sender<u64>>,
+    pub(super) controls: SyncSender<Control>,
     pub(super) shared: Arc<Shared>,
     pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -98,7 +99,10 @@ impl Raft {
     /// Too many readers wait, or the member stops.
     pub async fn read_index(&self) -> Result<u64, SubmitError> {
         let (reply, answer) = oneshot::channel();
-        put(&self.inner.reads, reply)?;
+        self.inner.reads.try_send(reply).map_err(|error| match error {
+            mpsc::TrySendError::Full(_) => SubmitError::TooManyRequests,
+            mpsc::TrySendError::Disconnected(_) => SubmitError::Stopped,
+        })?;
         self.inner.shared.wake();
         answer.await.map_err(|_| SubmitError::Stopped)
     }

@@ -2,8 +2,9 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::bounded;
 use etcd_proto::raftpb;
 
 use super::control::{ChangeOfConf, Control};
@@ -58,7 +59,7 @@ impl Stop {
 /// What a state machine may ask while it applies.
 #[derive(Debug)]
 pub struct ApplyContext {
-    controls: Sender<Control>,
+    controls: SyncSender<Control>,
     shared: Arc<Shared>,
     /// As of the newest applied change.
     conf_state: RefCell<raftpb::ConfState>,
@@ -80,7 +81,11 @@ pub enum ApplyConfError {
 }
 
 impl ApplyContext {
-    pub(super) fn new(controls: Sender<Control>, shared: Arc<Shared>, conf_state: raftpb::ConfState) -> Self {
+    pub(super) fn new(
+        controls: SyncSender<Control>,
+        shared: Arc<Shared>,
+        conf_state: raftpb::ConfState,
+    ) -> Self {
         Self { controls, shared, conf_state: RefCell::new(conf_state) }
     }
 

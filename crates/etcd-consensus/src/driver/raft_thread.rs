@@ -1,8 +1,8 @@
 //! The `raft` thread: owns the core, and never blocks but to sleep.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Instant;
 
@@ -36,8 +36,10 @@ const MAX_TAKEN: usize = 4096;
 pub(crate) struct Queues {
     pub(crate) proposals: Receiver<Proposal>,
     pub(crate) inbound: Receiver<Inbound>,
-    pub(crate) reads: Receiver<oneshot::Sender<u64>>,
-    pub(crate) controls: Receiver<Control>,
+    /// Of these two, what is left in a queue when the thread ends must be dropped with it, because somebody waits for an
+    /// answer: the standard library's channels do that, crossbeam's bounded ones keep it while there are senders.
+    pub(crate) reads: mpsc::Receiver<oneshot::Sender<u64>>,
+    pub(crate) controls: mpsc::Receiver<Control>,
 }
 
 /// Owns the core.

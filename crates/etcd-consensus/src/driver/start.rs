@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -69,8 +70,8 @@ pub fn start<L: Log, M: StateMachine>(
     let shared = Arc::new(Shared::new(status.leadership, status.applied));
     let (proposals, proposals_end) = bounded(options.max_queued_proposals);
     let (inbound, inbound_end) = bounded(options.max_queued_messages);
-    let (reads, reads_end) = bounded(options.max_readers);
-    let (controls, controls_end) = bounded(MAX_CONTROLS);
+    let (reads, reads_end) = sync_channel(options.max_readers);
+    let (controls, controls_end) = sync_channel(MAX_CONTROLS);
     // Bounded by the raft thread: rounds by their number, entries by their bytes.
     let (wal, wal_jobs) = unbounded();
     let (apply, apply_jobs) = unbounded();

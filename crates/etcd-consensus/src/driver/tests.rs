@@ -204,6 +204,12 @@ impl Cluster {
         found.unwrap()
     }
 
+    /// Waits until the configuration is so on all of these members. A change is refused while the leader has not
+    /// applied the one before, whatever its followers have applied.
+    fn until_conf(&self, ids: &[u64], what: &str, holds: impl Fn(&raftpb::ConfState) -> bool) {
+        until(what, || ids.iter().all(|id| holds(&self.states[id].lock().unwrap().conf_state)));
+    }
+
     fn payloads(&self, id: u64) -> Vec<Bytes> {
         self.states[&id].lock().unwrap().applied.iter().map(|(_, data)| data.clone()).collect()
     }
@@ -291,14 +297,39 @@ async fn members_join_and_leave_and_leadership_moves() {
     let leader = cluster.leader();
     cluster.start(4, 0, NoLog::default());
     leader.propose_conf_change(change(Kind::ConfChangeAddLearnerNode, 4)).unwrap();
-    until("a learner", || cluster.states[&4].lock().unwrap().conf_state.learners == [4]);
+    let former = leader.status().id;
+    cluster.until_conf(&[4, former], "a learner", |conf| conf.learners == [4]);
     leader.propose_conf_change(change(Kind::ConfChangeAddNode, 4)).unwrap();
-    until("a voter", || cluster.states[&4].lock().unwrap().conf_state.voters == [1, 2, 3, 4]);
+    cluster.until_conf(&[4, former], "a voter", |conf| conf.voters == [1, 2, 3, 4]);
     leader.transfer_leader(4).await.unwrap();
     until("a new leader", || cluster.member(4).status().leader == 4);
-    let former = leader.status().id;
+    // A leader refuses changes until it has applied what it found in its log.
+    let found = cluster.member(4).status().last_index;
+    until("the log of former terms", || cluster.member(4).status().applied >= found);
     cluster.member(4).propose_conf_change(change(Kind::ConfChangeRemoveNode, former)).unwrap();
-    until("three voters", || cluster.states[&4].lock().unwrap().conf_state.voters.len() == 3);
+    cluster.until_conf(&[4], "three voters", |conf| conf.voters.len() == 3);
+}
+
+/// What waits in a queue of the raft thread when the thread ends is let go, also while handles remain.
+#[tokio::test]
+async fn nobody_waits_for_a_member_that_has_stopped() {
+    for _ in 0..50 {
+        let mut cluster = Cluster::new(0);
+        cluster.start(1, 3, NoLog::default());
+        let raft = cluster.member(1);
+        let stopper = raft.clone();
+        let waiting: Vec<_> = (0..20)
+            .map(|_| {
+                let raft = raft.clone();
+                tokio::spawn(async move { (raft.transfer_leader(2).await, raft.read_index().await) })
+            })
+            .collect();
+        tokio::task::spawn_blocking(move || stopper.stop()).await.unwrap();
+        for waiter in waiting {
+            assert_eq!(waiter.await.unwrap().1, Err(SubmitError::Stopped));
+        }
+        assert_eq!(raft.transfer_leader(2).await, Err(crate::HandOverError::Stopped));
+    }
 }
 
 #[tokio::test]
