@@ -211,6 +211,22 @@ impl Core {
         self.propose_entries(batch.into_iter().map(entry::proposal).collect())
     }
 
+    /// Takes the data out of proposals that another member forwarded to this leader, so that they can be proposed
+    /// together with others: raft would replicate each such message by itself. Anything else is given back, for
+    /// [`Core::step`].
+    ///
+    /// # Errors
+    /// The message, unchanged.
+    pub fn take_forwarded(&self, message: Box<raftpb::Message>) -> Result<Vec<Bytes>, Box<raftpb::Message>> {
+        let is_data = |entry: &raftpb::Entry| entry.r#type() == raftpb::EntryType::EntryNormal;
+        let is_proposal =
+            message.r#type() == raftpb::MessageType::MsgProp && message.entries.iter().all(is_data);
+        if !self.is_leader() || !is_proposal || validate::check(self, &message).is_err() {
+            return Err(message);
+        }
+        Ok(message.entries.into_iter().map(|entry| entry.data).collect())
+    }
+
     /// Proposes a change of the configuration. Raft turns it into an empty entry when another change is under way.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Instant;
 
+use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
 use etcd_proto::raftpb;
 use tokio::sync::oneshot;
@@ -24,7 +25,7 @@ use crate::{Core, Leadership, Output, Persist};
 
 /// Rounds that may be under way before no more input is taken.
 const MAX_ROUNDS: usize = 64;
-/// Rounds that a leader may have under way with proposals in them: one that is being written, one that follows at once.
+/// Rounds that may be under way when more proposals are sent on their way: one that is being written, one that follows at once.
 const ROUNDS_AHEAD: usize = 2;
 /// Proposals that make the second of these rounds worth its messages, wake-ups and writes on every member. Fewer wait
 /// and gather until the first one is durable.
@@ -54,6 +55,8 @@ pub(crate) struct RaftThread<S> {
     pub(crate) barrier: ReadBarrier<oneshot::Sender<u64>>,
     /// Messages of the present turn.
     pub(crate) unsent: Vec<raftpb::Message>,
+    /// Data that followers forwarded to this leader.
+    pub(crate) forwarded: VecDeque<Bytes>,
     /// Rounds that were handed to the log and are not durable.
     pub(crate) rounds: VecDeque<u64>,
     /// A round that waits for its snapshot to be installed; nothing is taken from the core meanwhile.
@@ -94,7 +97,7 @@ impl<S: 'static> RaftThread<S> {
         self.release_readers();
         self.publish();
         self.is_open()
-            && (!self.queues.inbound.is_empty() || (self.may_propose() && !self.queues.proposals.is_empty()))
+            && (!self.queues.inbound.is_empty() || (self.may_propose() && self.waiting_proposals() > 0))
     }
 
     /// Missed ticks are not made up for: a member that was suspended must hear of its leader first.
@@ -129,14 +132,28 @@ impl<S: 'static> RaftThread<S> {
     fn step(&mut self, inbound: Inbound) {
         match inbound {
             Inbound::Unreachable(id) => self.core.report_unreachable(id),
-            Inbound::Message(message) => {
-                let from = message.from;
-                if let Err(error) = self.core.step(*message) {
-                    self.shared.metrics.messages_refused.add(1);
-                    debug!(peer_id = %format_args!("{from:x}"), %error, "refused a raft message");
-                }
-            }
+            Inbound::Message(message) => match self.core.take_forwarded(message) {
+                Ok(proposals) => self.take_forwarded(proposals),
+                Err(message) => self.step_message(*message),
+            },
         }
+    }
+
+    fn step_message(&mut self, message: raftpb::Message) {
+        let from = message.from;
+        if let Err(error) = self.core.step(message) {
+            self.shared.metrics.messages_refused.add(1);
+            debug!(peer_id = %format_args!("{from:x}"), %error, "refused a raft message");
+        }
+    }
+
+    /// Followers' proposals wait for the next batch; too many are dropped, as on any way between members.
+    fn take_forwarded(&mut self, mut proposals: Vec<Bytes>) {
+        let room = self.options.max_queued_proposals.saturating_sub(self.forwarded.len());
+        let dropped = proposals.len().saturating_sub(room);
+        self.shared.metrics.proposals_failed.add(dropped as u64);
+        proposals.truncate(room);
+        self.forwarded.extend(proposals);
     }
 
     fn take_reports(&mut self) {
@@ -201,23 +218,32 @@ impl<S: 'static> RaftThread<S> {
     }
 
     fn may_propose(&self) -> bool {
-        self.is_open() && self.core.can_propose().is_ok() && (!self.core.is_leader() || self.has_round_free())
+        self.is_open() && self.core.can_propose().is_ok() && self.has_round_free()
+    }
+
+    fn waiting_proposals(&self) -> usize {
+        self.forwarded.len() + self.queues.proposals.len()
     }
 
     fn has_round_free(&self) -> bool {
         let under_way = self.rounds.len();
-        under_way == 0 || (under_way < ROUNDS_AHEAD && self.queues.proposals.len() >= WORTH_A_ROUND)
+        under_way == 0 || (under_way < ROUNDS_AHEAD && self.waiting_proposals() >= WORTH_A_ROUND)
     }
 
     /// Proposes what has gathered, as one message where possible.
     fn propose(&mut self) {
-        if self.queues.proposals.is_empty() || !self.may_propose() {
+        if self.waiting_proposals() == 0 || !self.may_propose() {
             return;
         }
         let now = self.shared.tick.load(Ordering::Relaxed);
         let timeout = self.options.in_ticks(self.options.proposal_timeout);
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while batch.len() < MAX_TAKEN && bytes < self.options.core.max_message_bytes {
+            if let Some(data) = self.forwarded.pop_front() {
+                bytes += data.len() as u64;
+                batch.push(data);
+                continue;
+            }
             let Ok(proposal) = self.queues.proposals.try_recv() else { break };
             match proposal.kind {
                 _ if now.wrapping_sub(proposal.tick) > timeout => self.shared.metrics.proposals_failed.add(1),
@@ -235,7 +261,7 @@ impl<S: 'static> RaftThread<S> {
         self.propose_batch(batch);
     }
 
-    fn propose_batch(&mut self, batch: Vec<bytes::Bytes>) {
+    fn propose_batch(&mut self, batch: Vec<Bytes>) {
         let count = batch.len() as u64;
         if let Err(error) = self.core.propose(batch) {
             self.shared.metrics.proposals_failed.add(count);

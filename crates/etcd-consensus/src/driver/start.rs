@@ -117,6 +117,7 @@ pub fn start<L: Log, M: StateMachine>(
         shared: shared.clone(),
         barrier: ReadBarrier::new(options.first_read_context, options.in_ticks(options.read_retry)),
         unsent: Vec::new(),
+        forwarded: VecDeque::new(),
         rounds: VecDeque::new(),
         installing: None,
         next_tick: Instant::now() + options.tick,
