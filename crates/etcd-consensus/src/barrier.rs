@@ -120,6 +120,11 @@ impl<W> ReadBarrier<W> {
         self.answered.pop_front_if(|(index, _)| *index <= applied)
     }
 
+    /// Whether readers wait for nothing but that more is applied.
+    pub fn waits_for_applied(&self) -> bool {
+        !self.answered.is_empty()
+    }
+
     /// Drops readers that have gone. Returns how many.
     pub fn prune(&mut self, mut is_gone: impl FnMut(&W) -> bool) -> usize {
         let before = self.len();

@@ -9,6 +9,7 @@ use raft::{RawNode, StateRole};
 
 use crate::convert::{entry, message};
 use crate::logger;
+use announce::Announced;
 use applied::AppliedConf;
 use handover::HandOver;
 use options::CoreOptions;
@@ -19,6 +20,7 @@ use storage::LogStore;
 use timeouts::Timeouts;
 use validate::StepError;
 
+mod announce;
 mod applied;
 mod handover;
 mod membership;
@@ -71,6 +73,7 @@ pub struct Core {
     unsaved: Option<eraftpb::HardState>,
     leadership: Leadership,
     applied_conf: AppliedConf,
+    announced: Announced,
     /// What readers asked this leader.
     questions: Questions,
     /// See [`Core::hold_rounds`].
@@ -124,6 +127,7 @@ impl Core {
             rounds: VecDeque::new(),
             unsaved: None,
             applied_conf,
+            announced: Announced::default(),
             questions: Questions::default(),
             holds_rounds: false,
             unapplied: VecDeque::new(),

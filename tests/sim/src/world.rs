@@ -208,8 +208,23 @@ impl World {
             live.core.tick();
             live.barrier.tick();
         }
+        self.announce(id);
         if self.steps(id).is_err() {
             self.lose_power(id, 5);
+        }
+    }
+
+    /// A leader tells of a commit now, later, or leaves it to appends and heartbeats.
+    fn announce(&mut self, id: u64) {
+        let (now, early) = (self.rng.chance(300), self.rng.chance(100));
+        let others: Vec<_> = self.members.keys().copied().collect();
+        let follower = self.rng.pick(&others);
+        let Some(live) = self.members.get_mut(&id).and_then(|member| member.live.as_mut()) else { return };
+        if let Some(follower) = follower.filter(|_| early) {
+            live.core.announce_early_to(follower);
+        }
+        if now {
+            live.core.announce_commit();
         }
     }
 

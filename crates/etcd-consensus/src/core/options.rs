@@ -59,7 +59,8 @@ impl CoreOptions {
             check_quorum: true,
             pre_vote: self.pre_vote,
             read_only_option: raft::ReadOnlyOption::Safe,
-            skip_bcast_commit: false,
+            // See `Core::has_unannounced_commit`.
+            skip_bcast_commit: true,
             // Must stay false: raft 0.7.0 glues entries onto a commit-only append without comparing indexes,
             // and then counts entries as replicated that are not.
             batch_append: false,

@@ -13,6 +13,7 @@ impl Core {
     /// The next piece of work; `None` when there is nothing to do until the next input.
     pub fn take_output(&mut self) -> Option<Output> {
         self.begin_round();
+        self.announce_early();
         if !self.raw.has_ready() {
             self.follow_order();
         }
@@ -24,6 +25,7 @@ impl Core {
         let mut output = Output { leadership: self.new_leadership(), ..Output::default() };
         output.committed = self.hand_out(ready.take_committed_entries());
         let messages = outgoing(ready.take_messages(), &mut output.snapshots);
+        self.note_announced(&messages);
         let after = outgoing(ready.take_persisted_messages(), &mut output.snapshots);
         let persist = self.take_over(&mut ready, after);
         let round = ready.number();

@@ -22,6 +22,16 @@ pub struct CoreStatus {
     pub first_index: u64,
 }
 
+/// Which reports matter at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Awaits {
+    /// Of [`Core::persisted`]: the log's own vote counts for a leader or a candidate, and what is committed is handed
+    /// out when it is durable.
+    pub persisted: bool,
+    /// Of [`Core::applied`].
+    pub applied: bool,
+}
+
 impl Core {
     /// This member's id.
     pub fn id(&self) -> u64 {
@@ -73,6 +83,17 @@ impl Core {
     /// Whether this member leads.
     pub fn is_leader(&self) -> bool {
         self.raw.raft.state == raft::StateRole::Leader
+    }
+
+    /// Whether a report of the log or of the state machine would let this member go on with something. Otherwise the
+    /// reports can wait for the next input.
+    pub fn awaits(&self) -> Awaits {
+        let log = &self.raw.raft.raft_log;
+        let passive = self.raw.raft.state == raft::StateRole::Follower && self.handover.is_none();
+        Awaits {
+            persisted: !passive || self.installing.is_some() || log.committed > log.persisted,
+            applied: self.handover.is_some() || self.installing.is_some() || self.is_overloaded(),
+        }
     }
 
     pub(super) fn term(&self) -> u64 {

@@ -107,8 +107,25 @@ impl Net {
         &mut self.nodes.get_mut(&id).unwrap().core
     }
 
-    /// Runs until nobody has anything to do.
+    /// Lets leaders tell what nothing else has told. Returns whether any had to.
+    fn announce(&mut self) -> bool {
+        let cores = self.nodes.values_mut().map(|node| &mut node.core);
+        let silent: Vec<_> = cores.filter(|core| core.has_unannounced_commit()).collect();
+        let any = !silent.is_empty();
+        silent.into_iter().for_each(Core::announce_commit);
+        any
+    }
+
+    /// Runs until nobody has anything to do, and everybody knows what is committed.
     pub(super) fn settle(&mut self) {
+        self.settle_without_announcing();
+        while self.announce() {
+            self.settle_without_announcing();
+        }
+    }
+
+    /// Runs until nobody has anything to do.
+    pub(super) fn settle_without_announcing(&mut self) {
         loop {
             for node in self.nodes.values_mut() {
                 self.inbox.extend(node.pump());

@@ -1,7 +1,6 @@
 //! The `apply` thread: runs the state machine.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
@@ -68,7 +67,7 @@ impl<M: StateMachine> ApplyThread<M> {
         let Some(last) = entries.last() else { return Ok(()) };
         self.machine.apply(entries, &self.context)?;
         self.checkpoints.applied(last.index, last.term, &self.context.conf_state());
-        self.report(last.index);
+        self.shared.report_applied(last.index);
         Ok(())
     }
 
@@ -77,7 +76,7 @@ impl<M: StateMachine> ApplyThread<M> {
         self.context.set_conf_state(snapshot.conf_state.clone().unwrap_or_default());
         self.checkpoints.restart(snapshot.index);
         self.tell(Control::Installed);
-        self.report(snapshot.index);
+        self.shared.report_applied(snapshot.index);
         Ok(())
     }
 
@@ -92,11 +91,6 @@ impl<M: StateMachine> ApplyThread<M> {
         if let Some(place) = self.checkpoints.take_durable(self.machine.durable_index()) {
             self.tell(Control::Checkpoint(place));
         }
-    }
-
-    fn report(&self, index: u64) {
-        self.shared.applied.store(index, Ordering::Release);
-        self.shared.wake();
     }
 
     /// A closed channel means that the member stops.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
@@ -30,6 +30,9 @@ const ROUNDS_AHEAD: usize = 2;
 /// Proposals that make the second of these rounds worth its messages, wake-ups and writes on every member. Fewer wait
 /// and gather until the first one is durable.
 const WORTH_A_ROUND: usize = 128;
+/// How long the news of a commit may wait for an append that carries it. Clients of a follower that wait for an entry do
+/// not wait for this; its watchers and serializable readers see the entry that much later.
+const ANNOUNCE_AFTER: Duration = Duration::from_millis(2);
 /// Messages, and proposals, that are taken in one turn.
 const MAX_TAKEN: usize = 4096;
 
@@ -55,13 +58,15 @@ pub(crate) struct RaftThread<S> {
     pub(crate) barrier: ReadBarrier<oneshot::Sender<u64>>,
     /// Messages of the present turn.
     pub(crate) unsent: Vec<raftpb::Message>,
-    /// Data that followers forwarded to this leader.
-    pub(crate) forwarded: VecDeque<Bytes>,
+    /// Data that followers forwarded to this leader, and who.
+    pub(crate) forwarded: VecDeque<(u64, Bytes)>,
     /// Rounds that were handed to the log and are not durable.
     pub(crate) rounds: VecDeque<u64>,
     /// A round that waits for its snapshot to be installed; nothing is taken from the core meanwhile.
     pub(crate) installing: Option<Persist>,
     pub(crate) next_tick: Instant,
+    /// When followers are told at the latest what is committed.
+    pub(crate) announces_at: Option<Instant>,
     pub(crate) pace: Pace,
 }
 
@@ -70,9 +75,8 @@ impl<S: 'static> RaftThread<S> {
     pub(crate) fn run(mut self) -> Result<(), Stop> {
         self.shared.set_raft_thread(thread::current());
         while !self.shared.is_stopping() {
-            if !self.turn() {
-                let next = self.pace.wait().map_or(self.next_tick, |ask| ask.min(self.next_tick));
-                thread::park_timeout(next.saturating_duration_since(Instant::now()));
+            if !self.turn() && self.may_sleep() {
+                thread::park_timeout(self.wakes_at().saturating_duration_since(Instant::now()));
             }
         }
         if self.shared.stopped().borrow().is_none() {
@@ -80,6 +84,23 @@ impl<S: 'static> RaftThread<S> {
             self.log(wal_thread::Job::Finish { hard_state })?;
         }
         Ok(())
+    }
+
+    /// Says what it will sleep for, and whether none of it has happened meanwhile.
+    fn may_sleep(&self) -> bool {
+        let mut awaits = self.core.awaits();
+        awaits.persisted |= self.rounds.len() >= MAX_ROUNDS || self.waiting_proposals() > 0;
+        awaits.applied |= self.barrier.waits_for_applied();
+        self.shared.sleeps_for(awaits);
+        let persisted = self.shared.persisted.load(Ordering::SeqCst);
+        let is_durable = self.rounds.front().is_some_and(|round| *round <= persisted);
+        let is_applied = self.shared.applied.load(Ordering::SeqCst) > self.core.status().applied;
+        !(awaits.persisted && is_durable || awaits.applied && is_applied)
+    }
+
+    fn wakes_at(&self) -> Instant {
+        let others = [self.pace.wait(), self.announces_at];
+        others.into_iter().flatten().fold(self.next_tick, Instant::min)
     }
 
     /// Takes what has arrived and carries out what follows from it. Returns whether more can be taken at once.
@@ -94,6 +115,7 @@ impl<S: 'static> RaftThread<S> {
         self.propose();
         self.ask();
         self.carry_out();
+        self.announce();
         self.release_readers();
         self.publish();
         self.is_open()
@@ -117,6 +139,20 @@ impl<S: 'static> RaftThread<S> {
         self.shared.metrics.read_indexes_failed.add(gone as u64);
     }
 
+    /// Lets followers know what is committed when no append has done so in time.
+    fn announce(&mut self) {
+        if !self.core.has_unannounced_commit() {
+            self.announces_at = None;
+            return;
+        }
+        let now = Instant::now();
+        if now >= *self.announces_at.get_or_insert(now + ANNOUNCE_AFTER) {
+            self.announces_at = None;
+            self.core.announce_commit();
+            self.carry_out();
+        }
+    }
+
     /// Whether the log and the state machine keep up well enough for more work.
     fn is_open(&self) -> bool {
         self.installing.is_none() && self.rounds.len() < MAX_ROUNDS
@@ -132,10 +168,13 @@ impl<S: 'static> RaftThread<S> {
     fn step(&mut self, inbound: Inbound) {
         match inbound {
             Inbound::Unreachable(id) => self.core.report_unreachable(id),
-            Inbound::Message(message) => match self.core.take_forwarded(message) {
-                Ok(proposals) => self.take_forwarded(proposals),
-                Err(message) => self.step_message(*message),
-            },
+            Inbound::Message(message) => {
+                let from = message.from;
+                match self.core.take_forwarded(message) {
+                    Ok(proposals) => self.take_forwarded(from, proposals),
+                    Err(message) => self.step_message(*message),
+                }
+            }
         }
     }
 
@@ -148,12 +187,12 @@ impl<S: 'static> RaftThread<S> {
     }
 
     /// Followers' proposals wait for the next batch; too many are dropped, as on any way between members.
-    fn take_forwarded(&mut self, mut proposals: Vec<Bytes>) {
+    fn take_forwarded(&mut self, from: u64, mut proposals: Vec<Bytes>) {
         let room = self.options.max_queued_proposals.saturating_sub(self.forwarded.len());
         let dropped = proposals.len().saturating_sub(room);
         self.shared.metrics.proposals_failed.add(dropped as u64);
         proposals.truncate(room);
-        self.forwarded.extend(proposals);
+        self.forwarded.extend(proposals.into_iter().map(|data| (from, data)));
     }
 
     fn take_reports(&mut self) {
@@ -238,8 +277,12 @@ impl<S: 'static> RaftThread<S> {
         let now = self.shared.tick.load(Ordering::Relaxed);
         let timeout = self.options.in_ticks(self.options.proposal_timeout);
         let (mut batch, mut bytes) = (Vec::new(), 0);
+        let mut forwarders = Vec::new();
         while batch.len() < MAX_TAKEN && bytes < self.options.core.max_message_bytes {
-            if let Some(data) = self.forwarded.pop_front() {
+            if let Some((from, data)) = self.forwarded.pop_front() {
+                if !forwarders.contains(&from) {
+                    forwarders.push(from);
+                }
                 bytes += data.len() as u64;
                 batch.push(data);
                 continue;
@@ -259,6 +302,7 @@ impl<S: 'static> RaftThread<S> {
             }
         }
         self.propose_batch(batch);
+        forwarders.into_iter().for_each(|id| self.core.announce_early_to(id));
     }
 
     fn propose_batch(&mut self, batch: Vec<Bytes>) {

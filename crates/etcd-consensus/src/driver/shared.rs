@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tracing::error;
 
 use super::metrics::Metrics;
-use crate::Leadership;
+use crate::{Awaits, Leadership};
 
 /// Shared by the threads of one member.
 #[derive(Debug)]
@@ -17,6 +17,9 @@ pub(crate) struct Shared {
     pub(crate) persisted: AtomicU64,
     /// The newest applied index. Stored by `apply`.
     pub(crate) applied: AtomicU64,
+    /// What `raft` sleeps for; see [`Shared::sleeps_for`].
+    awaits_persisted: AtomicBool,
+    awaits_applied: AtomicBool,
     /// Published by `raft`.
     pub(crate) commit: AtomicU64,
     pub(crate) last_index: AtomicU64,
@@ -33,6 +36,8 @@ impl Shared {
         Self {
             persisted: AtomicU64::new(0),
             applied: AtomicU64::new(applied),
+            awaits_persisted: AtomicBool::new(true),
+            awaits_applied: AtomicBool::new(true),
             commit: AtomicU64::new(applied),
             last_index: AtomicU64::new(applied),
             tick: AtomicU32::new(0),
@@ -53,6 +58,29 @@ impl Shared {
     pub(crate) fn wake(&self) {
         if let Some(thread) = self.raft.get() {
             thread.unpark();
+        }
+    }
+
+    /// Says which reports must wake the `raft` thread from the sleep that it is about to begin. Whoever calls looks at
+    /// the reports once more afterwards: one side sees the other.
+    pub(crate) fn sleeps_for(&self, awaits: Awaits) {
+        self.awaits_persisted.store(awaits.persisted, Ordering::SeqCst);
+        self.awaits_applied.store(awaits.applied, Ordering::SeqCst);
+    }
+
+    /// Rounds up to this one are durable.
+    pub(crate) fn report_persisted(&self, round: u64) {
+        self.persisted.store(round, Ordering::SeqCst);
+        if self.awaits_persisted.load(Ordering::SeqCst) {
+            self.wake();
+        }
+    }
+
+    /// Entries up to this one are applied.
+    pub(crate) fn report_applied(&self, index: u64) {
+        self.applied.store(index, Ordering::SeqCst);
+        if self.awaits_applied.load(Ordering::SeqCst) {
+            self.wake();
         }
     }
 

@@ -121,6 +121,7 @@ pub fn start<L: Log, M: StateMachine>(
         rounds: VecDeque::new(),
         installing: None,
         next_tick: Instant::now() + options.tick,
+        announces_at: None,
         pace: Pace::new(options.tick, Instant::now()),
         options,
     };

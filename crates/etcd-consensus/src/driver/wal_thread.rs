@@ -1,7 +1,6 @@
 //! The `wal` thread: makes rounds durable.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use crossbeam_channel::{Receiver, Sender};
 use etcd_proto::raftpb;
@@ -77,8 +76,7 @@ impl<L: Log, S: 'static> WalThread<L, S> {
         }
         self.shared.metrics.rounds.add(rounds.len() as u64);
         // First the report, then the messages: no answer may reach the raft thread before it knows.
-        self.shared.persisted.store(newest, Ordering::Release);
-        self.shared.wake();
+        self.shared.report_persisted(newest);
         let messages: Vec<_> = rounds.into_iter().flat_map(|persist| persist.messages_after).collect();
         if !messages.is_empty() {
             self.outbox.send(messages);

@@ -140,3 +140,28 @@ fn learners_join_are_promoted_and_removed() {
         "etcd's numbers survive the way through raft"
     );
 }
+
+#[test]
+fn followers_hear_of_a_commit_with_the_next_append_or_when_they_must() {
+    let mut net = Net::new(3);
+    net.elect(1);
+    let commits = |net: &mut Net| [1, 2, 3].map(|id| net.core(id).status().commit);
+    let [before, ..] = commits(&mut net);
+
+    net.core(1).propose(vec![Bytes::from_static(b"a")]).unwrap();
+    net.settle_without_announcing();
+    assert_eq!(commits(&mut net), [before + 1, before, before]);
+    assert!(net.core(1).has_unannounced_commit());
+
+    net.core(1).propose(vec![Bytes::from_static(b"b")]).unwrap();
+    net.core(1).announce_early_to(3);
+    net.settle_without_announcing();
+    assert_eq!(commits(&mut net), [before + 2, before + 1, before + 2], "b tells of a; 3 is told of b");
+
+    net.core(1).announce_commit();
+    assert!(!net.core(1).has_unannounced_commit());
+    net.settle_without_announcing();
+    assert_eq!(commits(&mut net), [before + 2; 3]);
+    net.core(2).announce_commit();
+    assert!(net.core(2).take_output().is_none(), "a follower has nothing to tell");
+}
