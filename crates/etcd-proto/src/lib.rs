@@ -16,6 +16,8 @@
 //! assert_eq!(PutRequest::decode(bytes.as_slice()), Ok(put));
 //! ```
 
+pub mod schema;
+
 pub use prost;
 
 macro_rules! package {

@@ -4,6 +4,8 @@
 //! `--check` generates into a temporary directory and fails when the committed files differ.
 #![expect(clippy::print_stdout, reason = "a command-line tool")]
 
+mod schema;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -43,6 +45,7 @@ fn main() -> anyhow::Result<()> {
 fn generate(proto: &Path, out: &Path) -> anyhow::Result<()> {
     let files = proto_files(proto)?;
     let descriptors = protox::compile(&files, [proto]).context("cannot compile the .proto files")?;
+    fs::write(out.join("schema.rs"), schema::generate(&descriptors)?)?;
     tonic_prost_build::configure()
         .bytes(".")
         .build_transport(true)
