@@ -19,7 +19,7 @@ use tower::ServiceExt as _;
 
 use crate::grpc::{self, Admission, Body, Rpc, SlowLog};
 use crate::metrics::Metrics;
-use crate::{Error, Replica, http as plain};
+use crate::{Error, Replica, gateway, http as plain};
 
 /// What a request may be, and how long it may take.
 #[derive(Debug, Clone)]
@@ -37,6 +37,8 @@ pub struct Options {
     pub request_read_timeout: Duration,
     /// Bytes of requests above 64 KiB that may be held at once, over all connections.
     pub max_inflight_bytes: usize,
+    /// `--enable-grpc-gateway`: whether `/v3/…` answers JSON.
+    pub gateway: bool,
 }
 
 impl Default for Options {
@@ -49,6 +51,7 @@ impl Default for Options {
             health_timeout: Duration::from_secs(7),
             request_read_timeout: Duration::from_secs(30),
             max_inflight_bytes: 512 << 20,
+            gateway: true,
         }
     }
 }
@@ -106,7 +109,7 @@ impl<R: Replica> Api<R> {
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
     {
-        let work = self.sort(request);
+        let work = self.sort(request, remote);
         async move {
             match work {
                 Work::Direct { api, rpc, headers, mut body } => {
@@ -118,12 +121,15 @@ impl<R: Replica> Api<R> {
         }
     }
 
-    fn sort<B>(&self, request: Request<B>) -> Work<R, B>
+    fn sort<B>(&self, request: Request<B>, remote: SocketAddr) -> Work<R, B>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
     {
         if !grpc::is_call(&request) {
+            if self.shared.options.gateway && gateway::is_gateway_path(request.uri().path()) {
+                return Work::Elsewhere(Box::pin(gateway::answer(self.clone(), request, remote)));
+            }
             return Work::Elsewhere(Box::pin(route(self.http.clone(), request)));
         }
         if !grpc::is_post(&request) {
@@ -140,6 +146,19 @@ impl<R: Replica> Api<R> {
             }
             None => Work::Refused(unknown(request.uri().path())),
         }
+    }
+
+    /// How many bytes of JSON one request of the gateway may take: base64 and names make it larger than its message.
+    pub(crate) fn json_limit(&self) -> usize {
+        3 * self.shared.options.receive_limit()
+    }
+
+    pub(crate) fn inflight(&self) -> Inflight {
+        self.shared.inflight.clone()
+    }
+
+    pub(crate) fn request_read_timeout(&self) -> Duration {
+        self.shared.options.request_read_timeout
     }
 
     /// Answers a call that is served by tonic, or not at all.
@@ -255,6 +274,7 @@ impl<R: Replica> Shared<R> {
 }
 
 /// The bytes of large requests that are being received or answered.
+#[derive(Clone)]
 pub(crate) struct Inflight {
     used: Arc<AtomicUsize>,
     limit: usize,
@@ -269,9 +289,9 @@ pub(crate) struct Reserved {
 
 impl Inflight {
     /// Requests up to this size are not counted: the number of streams bounds them.
-    const SMALL: usize = 64 << 10;
+    pub(crate) const SMALL: usize = 64 << 10;
 
-    fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { used: Arc::default(), limit }
     }
 

@@ -56,7 +56,7 @@ async fn show_metrics<R: Replica>(State(shared): State<Arc<Shared<R>>>) -> Respo
 }
 
 /// A plain answer as Go's `http.Error` gives it.
-fn text(code: StatusCode, text: &str) -> Response {
+pub(crate) fn text(code: StatusCode, text: &str) -> Response {
     let headers =
         [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
     (code, headers, text.to_owned()).into_response()

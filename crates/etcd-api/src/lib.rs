@@ -30,6 +30,7 @@ pub mod validate;
 
 mod api;
 mod cluster;
+mod gateway;
 mod grpc;
 mod http;
 mod kv;

@@ -13,7 +13,6 @@ pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("memory-mlock", "leave it out, and turn swap off on the host"),
     ("quota-backend-bytes", "leave it out: no quota is enforced"),
     ("grpc-keepalive-min-time", "leave it out: clients may ping as they like"),
-    ("enable-grpc-gateway", "leave it out, and use the gRPC API"),
     ("bootstrap-defrag-threshold-megabytes", "leave it out"),
     ("max-learners", "leave it out"),
     ("discovery", "use --initial-cluster"),

@@ -281,6 +281,7 @@ fn api_options(config: &Config) -> etcd_api::Options {
     let mut options = etcd_api::Options::default();
     options.max_request_bytes = config.max_request_bytes;
     options.max_txn_ops = config.max_txn_ops;
+    options.gateway = config.enable_grpc_gateway;
     options.warning_unary_request_duration = config.warning_unary_request_duration;
     options
 }

@@ -57,11 +57,24 @@ impl Server {
         arguments: impl IntoIterator<Item = A>,
         variables: &[(&str, &str)],
     ) -> Self {
+        Self::start_program(&server(), scratch, arguments, variables)
+    }
+
+    /// The same with another program, such as an etcd to compare with.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start_program<A: Into<OsString>>(
+        program: &Path,
+        scratch: &Scratch,
+        arguments: impl IntoIterator<Item = A>,
+        variables: &[(&str, &str)],
+    ) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let stdout = scratch.join(&format!("server-{number}.stdout"));
         let stderr = scratch.join(&format!("server-{number}.stderr"));
-        let mut command = Command::new(server());
+        let mut command = Command::new(program);
         command
             .args(arguments.into_iter().map(Into::into))
             .current_dir(scratch.path())

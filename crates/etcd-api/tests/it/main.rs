@@ -3,6 +3,7 @@
 mod authority;
 mod drain;
 mod etcdctl;
+mod gateway;
 mod grpc;
 mod hostile;
 mod http;

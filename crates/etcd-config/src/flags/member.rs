@@ -91,7 +91,7 @@ pub(super) const FLAGS: &[FlagSpec] = &[
         "Listen on an address that still has old connections (SO_REUSEADDR).",
     )
     .yaml("socket-options.reuse-address"),
-    flag("enable-grpc-gateway", Bool, "false", "Serve the JSON form of the gRPC API."),
+    flag("enable-grpc-gateway", Bool, "true", "Serve the JSON form of the gRPC API at /v3/."),
     flag("raft-read-timeout", Duration, "5s", "Time limit for reading from another member; at least 5s.")
         .no_yaml(),
     flag("raft-write-timeout", Duration, "5s", "Time limit for writing to another member; at least 5s.")

@@ -191,10 +191,6 @@ fn what_is_missing_is_said() {
         ("--peer-cert-file=x", "--peer-cert-file: not available in this version yet; use http URLs"),
         ("--enable-v2", "--enable-v2: not available in this version yet; leave it out, and use the v3 API"),
         (
-            "--enable-grpc-gateway=true",
-            "--enable-grpc-gateway: not available in this version yet; leave it out, and use the gRPC API",
-        ),
-        (
             "--metrics=extensive",
             "--metrics: not available in this version yet; leave it out: the basic metrics are served",
         ),

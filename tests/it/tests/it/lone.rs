@@ -1,5 +1,7 @@
 //! One member of its own, on reserved ports.
 
+use std::path::Path;
+
 use etcd_it::{DEADLINE, Scratch, Server};
 use etcd_testkit::{MemberSpec, Probe, ReservedPort, reserve_ports, wait_until};
 
@@ -47,6 +49,13 @@ impl Lone {
 
     pub(crate) fn start_with(&self, more: &[&str]) -> Server {
         let mut server = Server::start(&self.scratch, self.with(more));
+        self.wait_for_health(&mut server);
+        server
+    }
+
+    /// The same member, run by another program.
+    pub(crate) fn start_program(&self, program: &Path) -> Server {
+        let mut server = Server::start_program(program, &self.scratch, self.arguments(), &[]);
         self.wait_for_health(&mut server);
         server
     }

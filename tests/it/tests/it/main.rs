@@ -7,6 +7,8 @@ mod bad_input;
 #[cfg(test)]
 mod catch_up;
 #[cfg(test)]
+mod gateway;
+#[cfg(test)]
 mod guide;
 #[cfg(test)]
 mod kill9;
