@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     for (index, value) in (1..).zip(["one", "two", "three"]) {
         let put = PutRequest { key: "foo".into(), value: value.into(), ..PutRequest::default() };
-        let data = Envelope { id: index, request: Request::Put(put) }.encode();
+        let data = Envelope { id: index, who: None, request: Request::Put(put) }.encode();
         let entry = Entry { term: 1, index, data, ..Entry::default() };
         machine.apply(&entry, &mut NoRaft, &mut Printer)?;
     }

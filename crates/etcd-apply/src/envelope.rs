@@ -1,12 +1,15 @@
 //! What one normal log entry carries: a request, and the header that says whose it is.
 
 use bytes::{Bytes, BytesMut};
+use etcd_auth::Identity;
 use etcd_proto::etcdserverpb::{
     CompactionRequest, DeleteRangeRequest, PutRequest, RequestHeader, TxnRequest,
 };
 use etcd_proto::membershippb::{ClusterMemberAttrSetRequest, ClusterVersionSetRequest};
 use etcd_proto::prost::encoding::{DecodeContext, WireType, decode_key, message, skip_field, uint64};
 use etcd_proto::prost::{self, Message};
+
+use crate::auth::AuthRequest;
 
 /// Field numbers of `etcdserverpb.InternalRaftRequest`.
 mod field {
@@ -35,7 +38,7 @@ pub enum DecodeError {
     },
 }
 
-/// A request together with the id that its proposer waits for.
+/// A request together with the id that its proposer waits for, and who makes it.
 ///
 /// On the wire it is `etcdserverpb.InternalRaftRequest`. That message has some forty optional fields of which one
 /// is set; encoding and decoding just that one costs a tenth of building the whole message.
@@ -43,6 +46,8 @@ pub enum DecodeError {
 pub struct Envelope {
     /// Unique over the cluster and its restarts; 0 when nobody waits.
     pub id: u64,
+    /// Who makes it; none while authentication is off, or when nobody said who he is.
+    pub who: Option<Identity>,
     /// What to do.
     pub request: Request,
 }
@@ -59,6 +64,8 @@ pub enum Request {
     Txn(TxnRequest),
     /// Forget history.
     Compaction(CompactionRequest),
+    /// About users and roles.
+    Auth(AuthRequest),
     /// Raise the version that all members speak.
     ClusterVersionSet(ClusterVersionSetRequest),
     /// Publish a member's name and client URLs.
@@ -68,7 +75,11 @@ pub enum Request {
 impl Envelope {
     /// The bytes to propose.
     pub fn encode(&self) -> Bytes {
-        let header = RequestHeader { id: self.id, ..RequestHeader::default() };
+        let mut header = RequestHeader { id: self.id, ..RequestHeader::default() };
+        if let Some(who) = &self.who {
+            who.user().clone_into(&mut header.username);
+            header.auth_revision = who.revision();
+        }
         let length = self.request.encoded_len() + message::encoded_len(field::HEADER, &header);
         let mut buffer = BytesMut::with_capacity(length);
         self.request.encode(&mut buffer);
@@ -97,7 +108,9 @@ impl Envelope {
             }
         }
         let request = request.ok_or(DecodeError::Unknown { field: unknown })?;
-        Ok(Self { id: if header.id != 0 { header.id } else { bare_id }, request })
+        let is_signed = !header.username.is_empty() || header.auth_revision != 0;
+        let who = is_signed.then(|| Identity::new(header.username, header.auth_revision));
+        Ok(Self { id: if header.id != 0 { header.id } else { bare_id }, who, request })
     }
 }
 
@@ -108,6 +121,7 @@ impl Request {
             Self::DeleteRange(request) => message::encoded_len(field::DELETE_RANGE, request),
             Self::Txn(request) => message::encoded_len(field::TXN, request),
             Self::Compaction(request) => message::encoded_len(field::COMPACTION, request),
+            Self::Auth(request) => request.encoded_len(),
             Self::ClusterVersionSet(request) => message::encoded_len(field::CLUSTER_VERSION_SET, request),
             Self::ClusterMemberAttrSet(request) => {
                 message::encoded_len(field::CLUSTER_MEMBER_ATTR_SET, request)
@@ -121,6 +135,7 @@ impl Request {
             Self::DeleteRange(request) => message::encode(field::DELETE_RANGE, request, buffer),
             Self::Txn(request) => message::encode(field::TXN, request, buffer),
             Self::Compaction(request) => message::encode(field::COMPACTION, request, buffer),
+            Self::Auth(request) => request.encode(buffer),
             Self::ClusterVersionSet(request) => message::encode(field::CLUSTER_VERSION_SET, request, buffer),
             Self::ClusterMemberAttrSet(request) => {
                 message::encode(field::CLUSTER_MEMBER_ATTR_SET, request, buffer);
@@ -141,15 +156,21 @@ impl Request {
             field::COMPACTION => Self::Compaction(sub_message(wire_type, data)?),
             field::CLUSTER_VERSION_SET => Self::ClusterVersionSet(sub_message(wire_type, data)?),
             field::CLUSTER_MEMBER_ATTR_SET => Self::ClusterMemberAttrSet(sub_message(wire_type, data)?),
-            _ => {
-                skip_field(wire_type, tag, data, DecodeContext::default())?;
-                return Ok(None);
-            }
+            _ => match AuthRequest::decode_field(tag, wire_type, data)? {
+                Some(request) => Self::Auth(request),
+                None => {
+                    skip_field(wire_type, tag, data, DecodeContext::default())?;
+                    return Ok(None);
+                }
+            },
         }))
     }
 }
 
-fn sub_message<M: Message + Default>(wire_type: WireType, data: &mut Bytes) -> Result<M, prost::DecodeError> {
+pub(crate) fn sub_message<M: Message + Default>(
+    wire_type: WireType,
+    data: &mut Bytes,
+) -> Result<M, prost::DecodeError> {
     let mut decoded = M::default();
     message::merge(wire_type, &mut decoded, data, DecodeContext::default())?;
     Ok(decoded)

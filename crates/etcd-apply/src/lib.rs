@@ -7,12 +7,14 @@
 //!
 //! Invariants:
 //! - Apply is deterministic: it reads no clock, no randomness and nothing that is not in the log or in storage.
+//! - While authentication is on, an entry is checked against users and roles as they stand at its place in the log.
 //! - An entry is applied once: entries at or below the index that storage holds are skipped.
 //! - An entry that fails (a compacted revision, a missing key) fails alike on every member and changes nothing
 //!   but the applied index.
 //!
 //! It does not know Raft: a membership change is handed to whoever runs Raft through [`Reconfigure`].
 
+mod auth;
 mod conf_change;
 mod conf_state;
 mod envelope;
@@ -20,6 +22,7 @@ mod machine;
 mod members;
 mod outcome;
 
+pub use auth::{AuthEvent, AuthLoadError, AuthRequest, AuthState, LeaseKeys};
 pub use conf_change::ConfChangeError;
 pub use conf_state::ConfStateError;
 pub use envelope::{DecodeError, Envelope, Request};

@@ -7,6 +7,7 @@ use etcd_proto::raftpb::{ConfChange, ConfState, Entry, EntryType};
 use etcd_storage::{Bucket, Storage};
 use tracing::warn;
 
+use crate::auth::{AuthEvent, AuthLoadError, AuthState};
 use crate::conf_change::ConfChangeError;
 use crate::conf_state::ConfStateError;
 use crate::envelope::{DecodeError, Envelope, Request};
@@ -33,6 +34,9 @@ pub enum OpenError {
     /// The membership records cannot be read.
     #[error("cannot read the membership")]
     Members(#[from] members::LoadError),
+    /// The users and roles cannot be read.
+    #[error("cannot read users and roles")]
+    Auth(#[from] AuthLoadError),
     /// Raft's configuration cannot be read.
     #[error("cannot read the raft configuration")]
     ConfState(#[from] ConfStateError),
@@ -110,6 +114,8 @@ pub trait Observer {
     fn applied(&mut self, id: u64, outcome: Outcome);
     /// The membership changed; peers must be connected or let go.
     fn membership_changed(&mut self, change: MembershipChange);
+    /// Tokens came, or are no longer good. Told before the outcome of the entry.
+    fn tokens_changed(&mut self, _event: AuthEvent<'_>) {}
 }
 
 /// The replicated state machine of one member.
@@ -118,6 +124,7 @@ pub struct Machine {
     store: Store,
     writer: Writer,
     cluster: ClusterState,
+    auth: AuthState,
     conf_state: Option<ConfState>,
     max_learners: usize,
     applied: u64,
@@ -135,11 +142,12 @@ impl Machine {
     pub fn open(storage: Storage, cluster: ClusterState, options: Options) -> Result<Self, OpenError> {
         let (store, writer) = Store::open(storage.clone(), options.mvcc)?;
         cluster.load(&storage)?;
+        let auth = AuthState::open(&storage)?;
         let conf_state = conf_state::load(&storage)?;
         let applied = storage.durable_mark();
         let term = load_term(&storage)?;
         let max_learners = options.max_learners;
-        Ok(Self { storage, store, writer, cluster, conf_state, max_learners, applied, term })
+        Ok(Self { storage, store, writer, cluster, auth, conf_state, max_learners, applied, term })
     }
 
     /// The index of the last entry that was applied; after [`Machine::open`], the one that storage holds.
@@ -160,6 +168,11 @@ impl Machine {
     /// For reading, on any thread.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The users and roles, for reading on any thread.
+    pub fn auth(&self) -> &AuthState {
+        &self.auth
     }
 
     /// Applies one committed entry, unless storage holds it already.
@@ -197,6 +210,9 @@ impl Machine {
     pub fn reload(&mut self, index: u64, observer: &mut dyn Observer) -> Result<(), OpenError> {
         self.store.reload()?;
         self.cluster.load(&self.storage)?;
+        self.auth.reload(&self.storage)?;
+        // Who logged in or out while this member did not look is not known.
+        observer.tokens_changed(AuthEvent::AllRevoked);
         self.conf_state = conf_state::load(&self.storage)?;
         self.term = load_term(&self.storage)?;
         self.applied = index;
@@ -223,7 +239,13 @@ impl Machine {
             }
             Err(source) => return Err(Fatal::Malformed { index, source }),
         };
+        let permitted = self.auth.permit(&envelope, &|_| Vec::new());
         let mut outcome = match &envelope.request {
+            _ if permitted.is_err() => permitted.map(|()| Response::Done).map_err(ApplyError::from),
+            Request::Auth(request) => self
+                .auth
+                .apply(request, index, txn.batch(), &mut |event| observer.tokens_changed(event))
+                .map_err(ApplyError::from),
             Request::ClusterVersionSet(request) => {
                 self.cluster.set_version(&request.ver, txn.batch());
                 Ok(Response::Done)
@@ -315,7 +337,9 @@ fn apply_keys(txn: &mut WriteTxn<'_>, request: &Request) -> Outcome {
             let progress = txn.compact(request.revision)?;
             Ok(Response::Compaction { response: CompactionResponse { header: None }, progress })
         }
-        Request::ClusterVersionSet(_) | Request::ClusterMemberAttrSet(_) => Ok(Response::Done),
+        Request::Auth(_) | Request::ClusterVersionSet(_) | Request::ClusterMemberAttrSet(_) => {
+            Ok(Response::Done)
+        }
     }
 }
 

@@ -26,6 +26,13 @@ pub enum Response {
     },
     /// The membership, after the change.
     Members(Vec<Member>),
+    /// A user has logged in.
+    LoggedIn {
+        /// Of the entry; part of a simple token.
+        index: u64,
+        /// Of users and roles, there.
+        auth_revision: u64,
+    },
     /// Nothing to tell.
     Done,
 }
@@ -46,6 +53,9 @@ pub enum ApplyError {
     /// The membership change breaks a rule.
     #[error("membership change refused")]
     Membership(#[from] etcd_membership::ChangeError),
+    /// Whoever made the request may not, or users and roles do not allow for it.
+    #[error(transparent)]
+    Auth(#[from] etcd_auth::AuthError),
     /// The entry holds a request that this version does not know.
     #[error("unknown request (field {field:?})")]
     Unknown {

@@ -53,7 +53,7 @@ fn bytes_are_those_of_the_whole_message() {
     ];
     for (request, mut whole) in cases {
         whole.header.clone_from(&header);
-        let envelope = Envelope { id: 42, request };
+        let envelope = Envelope { id: 42, who: None, request };
         let bytes = envelope.encode();
         assert_eq!(InternalRaftRequest::decode(bytes.clone()), Ok(whole), "{envelope:?}");
         assert_eq!(Envelope::decode(bytes).ok(), Some(envelope));
@@ -64,7 +64,7 @@ fn bytes_are_those_of_the_whole_message() {
 fn an_id_outside_the_header_counts() {
     let old = InternalRaftRequest { id: 5, put: Some(put()), ..InternalRaftRequest::default() };
     let decoded = Envelope::decode(old.encode_to_vec().into());
-    assert_eq!(decoded.ok(), Some(Envelope { id: 5, request: Request::Put(put()) }));
+    assert_eq!(decoded.ok(), Some(Envelope { id: 5, who: None, request: Request::Put(put()) }));
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl Fixture {
     /// Proposes `request` under its index as id and returns its outcome.
     fn request(&mut self, term: u64, request: Request) -> Outcome {
         let index = self.machine.applied() + 1;
-        let data = Envelope { id: index, request }.encode();
+        let data = Envelope { id: index, who: None, request }.encode();
         self.apply(&Entry { term, index, data, ..Entry::default() }).unwrap();
         let (id, outcome) = self.seen.outcomes.pop().unwrap();
         assert_eq!(id, index);
@@ -163,7 +163,7 @@ fn an_entry_is_applied_once_and_none_is_left_out() {
     fixture.request(1, put("foo", "bar")).unwrap();
     let again = Entry {
         index: 1,
-        data: Envelope { id: 1, request: put("foo", "twice") }.encode(),
+        data: Envelope { id: 1, who: None, request: put("foo", "twice") }.encode(),
         ..Entry::default()
     };
     fixture.apply(&again).unwrap();

@@ -86,7 +86,7 @@ impl ServerReplica {
     pub(crate) async fn propose(&self, request: Request) -> Result<Response, Error> {
         let inner = &*self.0;
         let id = inner.ids.next();
-        let entry = Envelope { id, request }.encode();
+        let entry = Envelope { id, who: None, request }.encode();
         if entry.len() > inner.options.max_request_bytes {
             return Err(Error::RequestTooLarge);
         }
