@@ -1,6 +1,7 @@
 //! The API of one member: where every request of the client port arrives.
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,11 +13,12 @@ use etcd_proto::etcdserverpb::{
     AlarmRequest, CompactionRequest, DeleteRangeRequest, HashKvRequest, MemberListRequest, PutRequest,
     RangeRequest, ResponseHeader, StatusRequest, TxnRequest,
 };
-use http::{HeaderMap, Request, Response};
+use http::{Extensions, HeaderMap, Request, Response};
 use prometheus_client::registry::Registry;
 use tonic::{Code, Status};
 use tower::ServiceExt as _;
 
+use crate::auth::{self, CommonName, Credentials};
 use crate::grpc::{self, Admission, Body, Rpc, SlowLog};
 use crate::metrics::Metrics;
 use crate::{Error, Replica, gateway, http as plain};
@@ -84,7 +86,8 @@ impl<R: Replica> Api<R> {
         let (_reporter, health) = tonic_health::server::health_reporter();
         let slow = SlowLog::new(options.warning_unary_request_duration);
         let inflight = Inflight::new(options.max_inflight_bytes);
-        let shared = Arc::new(Shared { replica, options, metrics, registry, slow, inflight });
+        let common = Arc::new(Common { options, metrics, registry, slow, inflight });
+        let shared = Arc::new(Shared { replica, common });
         let streams = tonic::service::Routes::new(health).prepare().into_axum_router();
         let http = plain::router(Arc::clone(&shared));
         Self { shared, streams, http }
@@ -135,17 +138,33 @@ impl<R: Replica> Api<R> {
         if !grpc::is_post(&request) {
             return Work::Refused(Status::internal("grpc: only POST is a gRPC call"));
         }
+        let acting;
+        let this = match Credentials::of(request.headers(), request.extensions()) {
+            Some(credentials) => {
+                acting = self.acting_for(credentials);
+                &acting
+            }
+            None => self,
+        };
         match Rpc::of_path(request.uri().path()) {
             Some(rpc) if rpc.is_direct() => {
                 let (parts, body) = request.into_parts();
-                Work::Direct { api: Arc::clone(&self.shared), rpc, headers: parts.headers, body }
+                Work::Direct { api: Arc::clone(&this.shared), rpc, headers: parts.headers, body }
             }
             Some(rpc) => {
-                let api = self.clone();
+                let api = this.clone();
                 Work::Elsewhere(Box::pin(async move { api.respond_elsewhere(rpc, request).await }))
             }
             None => Work::Refused(unknown(request.uri().path())),
         }
+    }
+
+    /// Whether the client has shown a certificate that would say who it is if it spoke gRPC. Through the gateway it
+    /// does not.
+    pub(crate) fn ignores_common_name(&self, extensions: &Extensions) -> bool {
+        extensions.get::<CommonName>().is_some_and(|name| !name.0.is_empty())
+            && self.shared.replica.takes_common_names()
+            && self.shared.replica.auth_enabled()
     }
 
     /// How many bytes of JSON one request of the gateway may take: base64 and names make it larger than its message.
@@ -159,6 +178,13 @@ impl<R: Replica> Api<R> {
 
     pub(crate) fn request_read_timeout(&self) -> Duration {
         self.shared.options.request_read_timeout
+    }
+
+    /// The same API for the calls of one client.
+    fn acting_for(&self, credentials: Credentials) -> Self {
+        let replica = self.shared.replica.acting_for(credentials);
+        let shared = Shared { replica, common: Arc::clone(&self.shared.common) };
+        Self { shared: Arc::new(shared), streams: self.streams.clone(), http: self.http.clone() }
     }
 
     /// Answers a call that is served by tonic, or not at all.
@@ -178,6 +204,10 @@ impl<R: Replica> Api<R> {
         let refusal = match grpc::admit(&call, &self.shared.metrics) {
             Err(error) => Some(error),
             Ok(()) => rpc.not_served(),
+        };
+        let refusal = match refusal {
+            None => self.shared.replica.permit(rpc.access()).await.err(),
+            refused => refused,
         };
         if let Some(status) = refusal.map(Status::from) {
             handled.done(status.code());
@@ -225,7 +255,8 @@ where
         Rpc::Alarm => grpc::answer::<R, AlarmRequest, B>(api, headers, body, remote).await,
         Rpc::Status => grpc::answer::<R, StatusRequest, B>(api, headers, body, remote).await,
         Rpc::HashKv => grpc::answer::<R, HashKvRequest, B>(api, headers, body, remote).await,
-        _ => unknown(rpc.path()).into_http(),
+        // Boxed: rare, and no call should be larger for it.
+        _ => Box::pin(auth::direct(api, rpc, headers, body, remote)).await,
     }
 }
 
@@ -239,7 +270,7 @@ where
 }
 
 /// grpc-go's words for a call that nobody serves.
-fn unknown(path: &str) -> Status {
+pub(crate) fn unknown(path: &str) -> Status {
     match path.strip_prefix('/').and_then(|path| path.rsplit_once('/')) {
         Some((service, method)) if Rpc::ALL.iter().any(|rpc| rpc.labels()[1] == service) => {
             Status::unimplemented(format!("unknown method {method} for service {service}"))
@@ -251,12 +282,26 @@ fn unknown(path: &str) -> Status {
 
 /// What every call uses.
 pub(crate) struct Shared<R> {
+    /// Acts for whoever makes the call.
     pub(crate) replica: R,
+    common: Arc<Common>,
+}
+
+/// What is the same for everybody.
+pub(crate) struct Common {
     pub(crate) options: Options,
     pub(crate) metrics: Metrics,
     pub(crate) registry: Arc<Registry>,
     pub(crate) slow: SlowLog,
     pub(crate) inflight: Inflight,
+}
+
+impl<R> Deref for Shared<R> {
+    type Target = Common;
+
+    fn deref(&self) -> &Common {
+        &self.common
+    }
 }
 
 impl<R: Replica> Shared<R> {

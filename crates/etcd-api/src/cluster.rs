@@ -5,7 +5,7 @@ use etcd_proto::etcdserverpb::{self, MemberListRequest, MemberListResponse, Resp
 
 use crate::api::Shared;
 use crate::grpc::{Call, Rpc};
-use crate::{Error, Replica};
+use crate::{Access, Error, Replica};
 
 impl<R: Replica> Call<R> for MemberListRequest {
     const RPC: Rpc = Rpc::MemberList;
@@ -15,6 +15,8 @@ impl<R: Replica> Call<R> for MemberListRequest {
         if self.linearizable {
             api.replica.linearize().await?;
         }
+        // After the wait, so that users are those of now.
+        api.replica.permit(Access::User).await?;
         let standing = api.replica.standing();
         // Headers of this service carry no revision.
         let header = ResponseHeader {

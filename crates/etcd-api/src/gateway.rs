@@ -95,6 +95,10 @@ static CALLS: LazyLock<HashMap<&str, &Method>> = LazyLock::new(|| {
     ROUTES.iter().filter_map(|(path, call)| Some((*path, method(call)?))).collect()
 });
 
+/// etcd's answer to a client that believes its certificate to say who it is.
+const COMMON_NAME_IGNORED: &str =
+    "CommonName of client sending a request against gateway will be ignored and not used as expected\n";
+
 /// Bytes before a message in a gRPC body.
 const PREFIX: usize = 5;
 
@@ -111,6 +115,9 @@ where
     B::Error: Into<axum::BoxError>,
 {
     let (parts, body) = request.into_parts();
+    if api.ignores_common_name(&parts.extensions) {
+        return text(StatusCode::BAD_REQUEST, COMMON_NAME_IGNORED).map(Body::http);
+    }
     let path = parts.uri.path();
     let newer = path.strip_prefix("/v3beta/").map(|rest| format!("/v3/{rest}"));
     let Some(method) = CALLS.get(newer.as_deref().unwrap_or(path)).copied() else {

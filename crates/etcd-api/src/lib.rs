@@ -9,8 +9,9 @@
 //!
 //! Invariants:
 //! - a request is validated before the replica sees it;
+//! - what a call needs is decided by an exhaustive table, and asked before the call runs or by the replica;
 //! - everything that a peer controls is bounded: connections, headers, bodies, label values, times;
-//! - values of keys are never logged.
+//! - values of keys, passwords and tokens are never logged.
 //!
 //! Drive it by implementing [`Replica`], then [`Api::new`] and [`serve`]; `examples/one_port.rs` does it in a
 //! screen. The validation rules stand alone too:
@@ -29,6 +30,7 @@ mod replica;
 pub mod validate;
 
 mod api;
+mod auth;
 mod cluster;
 mod gateway;
 mod grpc;
@@ -40,6 +42,7 @@ pub mod metrics;
 mod serve;
 
 pub use api::{Api, Options};
+pub use auth::{Access, AccountChange, Accounts, CommonName, Credentials};
 pub use error::Error;
 pub use replica::{KeyspaceHash, Replica, ReplicaStatus, Standing};
 pub use serve::{ServeOptions, StartError, Workers, serve};

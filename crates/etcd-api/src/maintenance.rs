@@ -8,7 +8,7 @@ use etcd_proto::etcdserverpb::{
 
 use crate::api::Shared;
 use crate::grpc::{Call, Rpc};
-use crate::{Error, Replica};
+use crate::{Access, Error, Replica};
 
 impl<R: Replica> Call<R> for StatusRequest {
     const RPC: Rpc = Rpc::Status;
@@ -67,6 +67,11 @@ impl<R: Replica> Call<R> for HashKvRequest {
 impl<R: Replica> Call<R> for AlarmRequest {
     const RPC: Rpc = Rpc::Alarm;
     type Answer = AlarmResponse;
+
+    /// Everybody may see alarms; only an administrator raises and clears them.
+    fn access(&self) -> Access {
+        if self.action == AlarmAction::Get as i32 { Access::User } else { Access::Admin }
+    }
 
     async fn run(self, api: &Shared<R>) -> Result<AlarmResponse, Error> {
         if self.action != AlarmAction::Get as i32 {

@@ -8,7 +8,7 @@ use etcd_proto::etcdserverpb::{
     PutResponse, RangeRequest, RangeResponse, TxnRequest, TxnResponse,
 };
 
-use crate::Error;
+use crate::{Accounts, Error};
 
 /// The replicated member behind the API.
 ///
@@ -20,7 +20,7 @@ use crate::Error;
 /// already made may still be applied.
 ///
 /// Every method must end by itself (the replica's own request time-out); the API adds only the client's deadline.
-pub trait Replica: Clone + Send + Sync + 'static {
+pub trait Replica: Accounts {
     /// Reads; linearizable unless `serializable` is set.
     fn range(&self, request: RangeRequest) -> impl Future<Output = Result<RangeResponse, Error>> + Send;
 

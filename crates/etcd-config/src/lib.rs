@@ -44,5 +44,6 @@ mod value;
 pub use config::{
     ClientTls, ClusterState, Config, Discovery, LogFormat, LogLevel, PeerTls, Secret, Tracing, V2Proxy,
 };
+pub use duration::parse as parse_duration;
 pub use notice::Notice;
 pub use parse::{Failure, Invocation, parse, parse_with};

@@ -1,12 +1,15 @@
 //! Where one crate needs something of another that it must not import, it owns a trait; here the traits are
 //! implemented.
 
+mod auth;
 mod machine;
 mod node;
 mod outbox;
 mod probe;
 mod replica;
 
+pub use auth::TokenError;
+pub(crate) use auth::{Authority, Tokens};
 pub(crate) use machine::{ReplicatedMachine, Surroundings};
 pub(crate) use node::{Mismatch, PeerNode};
 pub(crate) use outbox::PeerOutbox;

@@ -22,6 +22,7 @@ mod start_error;
 mod tasks;
 mod waiters;
 
+pub use adapters::TokenError;
 pub use data_dir::DataDirError;
 pub use listeners::ListenError;
 pub use log::LogOpenError;

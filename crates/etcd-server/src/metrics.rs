@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use etcd_apply::AuthState;
 use etcd_consensus::{FSYNC_BOUNDS_MS, Raft};
 use etcd_mvcc::Store;
 use etcd_storage::{COMMIT_BOUNDS_MS, Storage};
@@ -14,14 +15,21 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 /// Adds the member's inner parts to what `/metrics` shows.
-pub(crate) fn register(registry: &mut Registry, raft: Raft, store: Store, storage: Storage) {
-    registry.register_collector(Box::new(Parts { raft, store, storage }));
+pub(crate) fn register(
+    registry: &mut Registry,
+    raft: Raft,
+    store: Store,
+    storage: Storage,
+    users: AuthState,
+) {
+    registry.register_collector(Box::new(Parts { raft, store, storage, users }));
 }
 
 struct Parts {
     raft: Raft,
     store: Store,
     storage: Storage,
+    users: AuthState,
 }
 
 impl fmt::Debug for Parts {
@@ -97,6 +105,7 @@ impl Parts {
                 "The revision of the last compaction",
                 u64::try_from(self.store.compact_revision()).unwrap_or_default(),
             ),
+            ("etcd_debugging_auth_revision", "The revision of users and roles", self.users.revision()),
             (
                 "etcd_disk_backend_durable_index",
                 "The raft index that the database holds durably",

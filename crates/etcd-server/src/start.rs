@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use etcd_api::{Api, ServeOptions, Workers};
 use etcd_apply::{ClusterState, Machine};
+use etcd_auth::password;
 use etcd_bootstrap::InitialCluster;
 use etcd_config::Config;
 use etcd_consensus::CoreOptions;
@@ -18,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::adapters::{
-    Parts, PeerNode, PeerOutbox, ReplicaOptions, ReplicatedMachine, ServerReplica, Surroundings,
+    Authority, Parts, PeerNode, PeerOutbox, ReplicaOptions, ReplicatedMachine, ServerReplica, Surroundings,
+    Tokens,
 };
 use crate::data_dir::DataDir;
 use crate::listeners::{SocketOptions, bind};
@@ -54,6 +56,7 @@ pub(crate) async fn start(config: &Config) -> Result<Member, StartError> {
     // The initial cluster comes first: its mistakes are the operator's most likely ones.
     let initial = if restarts { None } else { Some(resolve(config).await?) };
     config.check_listeners()?;
+    let tokens = Tokens::of(config)?;
     let sockets = SocketOptions { reuse_port: config.socket_reuse_port };
     let peer_listeners = bind(config.listen_peer_urls.iter(), sockets).await?;
     let client_listeners = bind(config.listen_client_urls.iter(), sockets).await?;
@@ -62,7 +65,7 @@ pub(crate) async fn start(config: &Config) -> Result<Member, StartError> {
         Some(initial) => open_new(config, &paths, initial)?,
         None => open_existing(config, &paths).await?,
     };
-    run(config, paths, opened, peer_listeners, client_listeners, descriptors).await
+    run(config, paths, opened, tokens, peer_listeners, client_listeners, descriptors).await
 }
 
 async fn resolve(config: &Config) -> Result<InitialCluster, StartError> {
@@ -137,6 +140,7 @@ async fn run(
     config: &Config,
     paths: DataDir,
     opened: Opened,
+    tokens: Tokens,
     peer_listeners: Vec<TcpListener>,
     client_listeners: Vec<TcpListener>,
     descriptors: usize,
@@ -154,6 +158,10 @@ async fn run(
     let (mismatch, mismatch_seen) = watch::channel(None);
     let mismatch = Arc::new(mismatch);
     let store = machine.store().clone();
+    let users = machine.auth().clone();
+    let takes_common_names = config.client_tls.client_cert_auth;
+    let authority = Authority::new(users.clone(), tokens, bcrypt_cost(config), takes_common_names);
+    let authority = Arc::new(authority);
     let machine = ReplicatedMachine::new(
         machine,
         storage.clone(),
@@ -161,6 +169,7 @@ async fn run(
             local: id,
             data_dir: paths.clone(),
             cluster: cluster.clone(),
+            authority: Arc::clone(&authority),
             ids: Arc::clone(&ids),
             waiters: Arc::clone(&waiters),
             transport: Arc::clone(&late_transport),
@@ -197,6 +206,7 @@ async fn run(
             store: store.clone(),
             storage: storage.clone(),
             cluster: cluster.clone(),
+            authority,
             waiters: Arc::clone(&waiters),
             ids,
         },
@@ -205,7 +215,7 @@ async fn run(
     let api_metrics = etcd_api::metrics::Metrics::register(&mut registry);
     etcd_api::metrics::register_member(&mut registry, replica.clone());
     etcd_api::metrics::register_process(&mut registry);
-    metrics::register(&mut registry, raft.clone(), store, storage.clone());
+    metrics::register(&mut registry, raft.clone(), store, storage.clone(), users);
     let api = Api::new(replica.clone(), api_options(config), api_metrics, Arc::new(registry));
     // The other half of the cores is for Raft, log, state machine and peers.
     let workers = Workers::start((process::cores() / 2).clamp(1, MAX_WORKERS))?;
@@ -233,6 +243,16 @@ async fn run(
         serve_options: serve_options(config, descriptors),
         workers,
     })
+}
+
+/// etcd takes the default for a cost that bcrypt does not know.
+fn bcrypt_cost(config: &Config) -> u32 {
+    let given = u32::try_from(config.bcrypt_cost).unwrap_or(u32::MAX);
+    if (password::MIN_COST..=password::MAX_COST).contains(&given) {
+        return given;
+    }
+    warn!(given, used = password::DEFAULT_COST, "--bcrypt-cost must be 4 to 31; the default is used");
+    password::DEFAULT_COST
 }
 
 fn raft_options(config: &Config, id: MemberId, started_ms: u64) -> etcd_consensus::Options {

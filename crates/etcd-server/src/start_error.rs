@@ -3,6 +3,7 @@
 use etcd_bootstrap::BootstrapError;
 use etcd_transport::UrlError;
 
+use crate::adapters::TokenError;
 use crate::data_dir::DataDirError;
 use crate::listeners::ListenError;
 use crate::log::LogOpenError;
@@ -24,6 +25,9 @@ pub enum StartError {
     /// The data directory cannot be used.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
+    /// `--auth-token` cannot be used.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// The process may not open enough files.
     #[error(transparent)]
     Descriptors(#[from] DescriptorLimit),

@@ -10,6 +10,9 @@ use etcd_proto::etcdserverpb::{
 #[derive(Clone)]
 pub(super) struct Fixed;
 
+/// Without users.
+impl etcd_api::Accounts for Fixed {}
+
 impl Replica for Fixed {
     async fn range(&self, _request: RangeRequest) -> Result<RangeResponse, Error> {
         Ok(super::answer())

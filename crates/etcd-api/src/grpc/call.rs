@@ -15,7 +15,7 @@ use tonic::{Code, Status};
 use super::slow::Finished;
 use super::{Admission, Body, Rpc, admit, deadline, message};
 use crate::api::{Reserved, Shared};
-use crate::{Error, Replica};
+use crate::{Access, Error, Replica};
 
 /// A request that is answered by one message.
 pub(crate) trait Call<R: Replica>: Message + Default {
@@ -25,6 +25,11 @@ pub(crate) trait Call<R: Replica>: Message + Default {
     /// Whether a learner answers it.
     fn for_learner(&self) -> bool {
         false
+    }
+
+    /// What it needs while authentication is on.
+    fn access(&self) -> Access {
+        Self::RPC.access()
     }
 
     /// What the log of slow calls shows of it.
@@ -116,6 +121,11 @@ where
     let standing = api.replica.standing();
     let for_learner = request.for_learner();
     admit(&Admission { headers, standing, for_learner, is_stream: false }, &api.metrics)?;
+    let access = request.access();
+    if matches!(access, Access::User | Access::Admin) {
+        // Boxed, since most calls do without.
+        Box::pin(api.replica.permit(access)).await?;
+    }
     Ok(Received { request, size, timeout, _reserved: reserved })
 }
 

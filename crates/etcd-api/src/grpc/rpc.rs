@@ -58,6 +58,23 @@ rpcs! {
     Snapshot, "server_stream", "etcdserverpb.Maintenance", "Snapshot";
     MoveLeader, "unary", "etcdserverpb.Maintenance", "MoveLeader";
     Downgrade, "unary", "etcdserverpb.Maintenance", "Downgrade";
+    AuthEnable, "unary", "etcdserverpb.Auth", "AuthEnable";
+    AuthDisable, "unary", "etcdserverpb.Auth", "AuthDisable";
+    AuthStatus, "unary", "etcdserverpb.Auth", "AuthStatus";
+    Authenticate, "unary", "etcdserverpb.Auth", "Authenticate";
+    UserAdd, "unary", "etcdserverpb.Auth", "UserAdd";
+    UserGet, "unary", "etcdserverpb.Auth", "UserGet";
+    UserList, "unary", "etcdserverpb.Auth", "UserList";
+    UserDelete, "unary", "etcdserverpb.Auth", "UserDelete";
+    UserChangePassword, "unary", "etcdserverpb.Auth", "UserChangePassword";
+    UserGrantRole, "unary", "etcdserverpb.Auth", "UserGrantRole";
+    UserRevokeRole, "unary", "etcdserverpb.Auth", "UserRevokeRole";
+    RoleAdd, "unary", "etcdserverpb.Auth", "RoleAdd";
+    RoleGet, "unary", "etcdserverpb.Auth", "RoleGet";
+    RoleList, "unary", "etcdserverpb.Auth", "RoleList";
+    RoleDelete, "unary", "etcdserverpb.Auth", "RoleDelete";
+    RoleGrantPermission, "unary", "etcdserverpb.Auth", "RoleGrantPermission";
+    RoleRevokePermission, "unary", "etcdserverpb.Auth", "RoleRevokePermission";
     HealthCheck, "unary", "grpc.health.v1.Health", "Check";
     HealthWatch, "server_stream", "grpc.health.v1.Health", "Watch";
 }
@@ -81,6 +98,23 @@ impl Rpc {
                 | Self::Alarm
                 | Self::Status
                 | Self::HashKv
+                | Self::AuthEnable
+                | Self::AuthDisable
+                | Self::AuthStatus
+                | Self::Authenticate
+                | Self::UserAdd
+                | Self::UserGet
+                | Self::UserList
+                | Self::UserDelete
+                | Self::UserChangePassword
+                | Self::UserGrantRole
+                | Self::UserRevokeRole
+                | Self::RoleAdd
+                | Self::RoleGet
+                | Self::RoleList
+                | Self::RoleDelete
+                | Self::RoleGrantPermission
+                | Self::RoleRevokePermission
         )
     }
 

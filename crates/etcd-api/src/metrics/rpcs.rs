@@ -43,12 +43,19 @@ pub(crate) struct Rpcs {
 }
 
 /// One thread's copy; aligned so that no two share a pair of cache lines.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(align(128))]
 struct Shard {
     calls: [Counters; Rpc::ALL.len()],
     received_bytes: AtomicU64,
     sent_bytes: AtomicU64,
+}
+
+impl Default for Shard {
+    fn default() -> Self {
+        let calls = std::array::from_fn(|_| Counters::default());
+        Self { calls, received_bytes: AtomicU64::new(0), sent_bytes: AtomicU64::new(0) }
+    }
 }
 
 #[derive(Debug, Default)]

@@ -159,6 +159,9 @@ impl State {
     }
 }
 
+/// Without users.
+impl etcd_api::Accounts for Memory {}
+
 impl Replica for Memory {
     async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
         self.stick(&request.key).await;

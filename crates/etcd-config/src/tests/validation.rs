@@ -199,10 +199,6 @@ fn what_is_missing_is_said() {
             "--quota-backend-bytes: not available in this version yet; leave it out: no quota is enforced",
         ),
         (
-            "--auth-token=jwt,sign-method=RS256",
-            "--auth-token: not available in this version yet; leave it out",
-        ),
-        (
             "--proxy=on",
             "--proxy: not available in this version yet; point clients at the members: etcd 3.6 has no v2 proxy either",
         ),

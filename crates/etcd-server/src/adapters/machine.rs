@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use etcd_apply::{ClusterState, Machine, MembershipChange, Observer, Outcome, Reconfigure};
+use etcd_apply::{AuthEvent, ClusterState, Machine, MembershipChange, Observer, Outcome, Reconfigure};
 use etcd_consensus::{ApplyConfError, ApplyContext, StateMachine, Stop};
 use etcd_membership::{Member, MemberId};
 use etcd_proto::raftpb::{ConfChange, ConfState, Entry, SnapshotMetadata};
@@ -11,6 +11,7 @@ use etcd_transport::Transport;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use super::auth::Authority;
 use super::node::Mismatch;
 use crate::data_dir::DataDir;
 use crate::request_id::RequestIds;
@@ -21,6 +22,7 @@ pub(crate) struct Surroundings {
     pub(crate) local: MemberId,
     pub(crate) data_dir: DataDir,
     pub(crate) cluster: ClusterState,
+    pub(crate) authority: Arc<Authority>,
     pub(crate) ids: Arc<RequestIds>,
     pub(crate) waiters: Arc<Waiters<Outcome>>,
     pub(crate) transport: Arc<OnceLock<Transport>>,
@@ -99,6 +101,10 @@ impl Observer for Watcher {
         if self.0.ids.is_ours(id) {
             self.0.waiters.complete(id, outcome);
         }
+    }
+
+    fn tokens_changed(&mut self, event: AuthEvent<'_>) {
+        self.0.authority.follow(&event);
     }
 
     fn membership_changed(&mut self, change: MembershipChange) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use etcd_api::{Error, KeyspaceHash, Replica, ReplicaStatus, Standing};
 use etcd_apply::{ApplyError, ClusterState, Envelope, Outcome, Request, Response};
+use etcd_auth::Identity;
 use etcd_consensus::{Raft, SubmitError};
 use etcd_membership::{ClusterId, Member, MemberId};
 use etcd_mvcc::{CompactError, RangeError, Store, WriteError};
@@ -16,6 +17,7 @@ use etcd_storage::Storage;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::auth::{Authority, Caller, auth_error};
 use crate::API_VERSION;
 use crate::request_id::RequestIds;
 use crate::waiters::Waiters;
@@ -35,9 +37,9 @@ pub(crate) struct ReplicaOptions {
     pub(crate) quota_bytes: i64,
 }
 
-/// A cheap handle.
+/// A cheap handle, which acts for somebody: nobody at first.
 #[derive(Clone)]
-pub(crate) struct ServerReplica(Arc<Inner>);
+pub(crate) struct ServerReplica(Arc<Inner>, Caller);
 
 struct Inner {
     cluster_id: ClusterId,
@@ -46,6 +48,7 @@ struct Inner {
     store: Store,
     storage: Storage,
     cluster: ClusterState,
+    authority: Arc<Authority>,
     waiters: Arc<Waiters<Outcome>>,
     ids: Arc<RequestIds>,
     long_reads: Semaphore,
@@ -60,33 +63,62 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) storage: Storage,
     pub(crate) cluster: ClusterState,
+    pub(crate) authority: Arc<Authority>,
     pub(crate) waiters: Arc<Waiters<Outcome>>,
     pub(crate) ids: Arc<RequestIds>,
 }
 
 impl ServerReplica {
     pub(crate) fn new(parts: Parts, options: ReplicaOptions) -> Self {
-        let Parts { cluster_id, member_id, raft, store, storage, cluster, waiters, ids } = parts;
+        let Parts { cluster_id, member_id, raft, store, storage, cluster, authority, waiters, ids } = parts;
         let long_reads = Semaphore::new(LONG_READS);
-        Self(Arc::new(Inner {
+        let inner = Inner {
             cluster_id,
             member_id,
             raft,
             store,
             storage,
             cluster,
+            authority,
             waiters,
             ids,
             long_reads,
             options,
-        }))
+        };
+        Self(Arc::new(inner), Caller::default())
     }
 
-    /// Proposes a request and waits until it is applied here.
+    pub(super) fn with_caller(&self, caller: Caller) -> Self {
+        Self(Arc::clone(&self.0), caller)
+    }
+
+    pub(super) fn caller(&self) -> &Caller {
+        &self.1
+    }
+
+    pub(super) fn authority(&self) -> &Arc<Authority> {
+        &self.0.authority
+    }
+
+    pub(super) fn request_timeout(&self) -> Duration {
+        self.0.options.request_timeout
+    }
+
+    /// Proposes a request of whoever the handle acts for, and waits until it is applied here.
     pub(crate) async fn propose(&self, request: Request) -> Result<Response, Error> {
+        // Boxed, since it is seldom needed.
+        let who = if self.authority().state.is_enabled() { Box::pin(self.who()).await? } else { None };
+        self.propose_by(who, request).await
+    }
+
+    pub(super) async fn propose_by(
+        &self,
+        who: Option<Identity>,
+        request: Request,
+    ) -> Result<Response, Error> {
         let inner = &*self.0;
         let id = inner.ids.next();
-        let entry = Envelope { id, who: None, request }.encode();
+        let entry = Envelope { id, who, request }.encode();
         if entry.len() > inner.options.max_request_bytes {
             return Err(Error::RequestTooLarge);
         }
@@ -99,7 +131,7 @@ impl ServerReplica {
         }
     }
 
-    async fn barrier(&self, serializable: bool) -> Result<(), Error> {
+    pub(super) async fn barrier(&self, serializable: bool) -> Result<(), Error> {
         if serializable {
             return Ok(());
         }
@@ -132,8 +164,11 @@ impl ServerReplica {
 
     async fn read_txn(&self, request: TxnRequest) -> Result<TxnResponse, Error> {
         self.barrier(is_serializable(&request)).await?;
+        let state = &self.authority().state;
+        let who = self.check(|_, who| state.permit_txn(who, &request, &|_| Vec::new())).await?;
         let long = ranges(&request).any(is_long);
         let (mut response, revision) = self.read(long, move |store| store.read_txn(&request)).await?;
+        self.still(who.as_ref())?;
         response.header = header(revision);
         Ok(response)
     }
@@ -142,8 +177,10 @@ impl ServerReplica {
 impl Replica for ServerReplica {
     async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
         self.barrier(request.serializable).await?;
+        let who = self.check(|users, who| users.may_read(who, &request.key, &request.range_end)).await?;
         let (mut response, revision) =
             self.read(is_long(&request), move |store| store.range(&request)).await?;
+        self.still(who.as_ref())?;
         response.header = header(revision);
         Ok(response)
     }
@@ -265,7 +302,7 @@ fn ops(txn: &TxnRequest) -> impl Iterator<Item = &RequestOp> {
     txn.success.iter().chain(&txn.failure)
 }
 
-fn unexpected(response: &Response) -> Error {
+pub(super) fn unexpected(response: &Response) -> Error {
     Error::Unknown(format!("etcdserver: unexpected outcome {response:?}").into())
 }
 
@@ -282,6 +319,7 @@ fn apply_error(error: ApplyError) -> Error {
         ApplyError::Compact(CompactError::Compacted) => Error::Compacted,
         ApplyError::Compact(CompactError::FutureRevision) => Error::FutureRevision,
         ApplyError::LeaseNotFound => Error::LeaseNotFound,
+        ApplyError::Auth(error) => auth_error(error),
         other => Error::Unknown(format!("etcdserver: {other}").into()),
     }
 }

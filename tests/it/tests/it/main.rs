@@ -1,6 +1,8 @@
 //! Integration tests of the `etcd` binary; see the library `etcd_it` for how they work.
 
 #[cfg(test)]
+mod auth;
+#[cfg(test)]
 mod availability;
 #[cfg(test)]
 mod bad_input;
