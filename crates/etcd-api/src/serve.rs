@@ -4,6 +4,7 @@ mod authority;
 mod connection;
 mod drain;
 mod protocol;
+mod stream;
 mod workers;
 
 use std::io;
@@ -11,6 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use etcd_tls::Acceptor;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +29,9 @@ use drain::Drain;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ServeOptions {
+    /// Makes the handshakes of a port that speaks TLS; without it the port speaks plain text. Requests carry the name
+    /// in their client's certificate, as [`CommonName`](crate::CommonName).
+    pub tls: Option<Acceptor>,
     /// Connections at once; further ones wait in the listener's queue.
     pub max_connections: usize,
     /// `--max-concurrent-streams`: requests at once on one HTTP/2 connection.
@@ -47,6 +52,7 @@ impl Default for ServeOptions {
     /// etcd's defaults where it has one.
     fn default() -> Self {
         Self {
+            tls: None,
             max_connections: 65_536,
             max_concurrent_streams: u32::MAX,
             keep_alive_interval: Some(Duration::from_secs(2 * 60 * 60)),

@@ -64,10 +64,69 @@ pub(crate) fn after_rules(config: &mut Config) -> Vec<Notice> {
             config.max_request_bytes, RECOMMENDED_MAX_REQUEST_BYTES
         ));
     }
+    security(config, &mut warnings);
     if config.unsafe_no_fsync {
         warnings.push("fsync is disabled, which can lose acknowledged data when the host crashes".to_owned());
     }
     warnings.into_iter().map(Notice::Warning).collect()
+}
+
+/// Certificates that are not used, and checks that are not made.
+///
+/// # Source
+/// etcd `server/embed/etcd.go` `configurePeerListeners`, `configureClientListeners`; `config.go` `ClientSelfCert`.
+fn security(config: &Config, warnings: &mut Vec<String>) {
+    let (client, peer) = (&config.client_tls, &config.peer_tls);
+    let has = |cert: &str, key: &str| !cert.is_empty() || !key.is_empty();
+    let client_given = has(&client.cert_file, &client.key_file);
+    let peer_given = has(&peer.cert_file, &peer.key_file);
+    if peer.auto_tls && peer_given {
+        warnings.push("ignoring peer auto TLS since certs given".to_owned());
+    }
+    if client.auto_tls && client_given {
+        warnings.push("ignoring client auto TLS since certs given".to_owned());
+    }
+    for url in config.listen_peer_urls.iter().filter(|url| !url.scheme().is_tls()) {
+        if peer_given || peer.auto_tls {
+            warnings.push(format!(
+                "scheme is HTTP while key and cert files are present; ignoring key and cert files: {url}"
+            ));
+        }
+        if peer.client_cert_auth {
+            warnings.push(format!(
+                "scheme is HTTP while --peer-client-cert-auth is enabled; ignoring client cert auth for this URL: {url}"
+            ));
+        }
+    }
+    for url in config.listen_client_urls.iter().filter(|url| !url.scheme().is_tls()) {
+        if client_given || client.auto_tls {
+            warnings.push(format!(
+                "scheme is http or unix while key and cert files are present; ignoring key and cert files: {url}"
+            ));
+        }
+        if client.client_cert_auth {
+            warnings.push(format!(
+                "scheme is http or unix while --client-cert-auth is enabled; ignoring client cert auth for this URL: {url}"
+            ));
+        }
+    }
+    if !peer.allowed_cns.is_empty() || !peer.allowed_hostnames.is_empty() {
+        let verifies = peer.client_cert_auth || !peer.trusted_ca_file.is_empty();
+        if !verifies {
+            warnings.push(
+                "--peer-cert-allowed-cn and --peer-cert-allowed-hostname are not checked on connections that other \
+                 members open: set --peer-client-cert-auth"
+                    .to_owned(),
+            );
+        }
+    }
+    let verifies = client.client_cert_auth || !client.trusted_ca_file.is_empty();
+    if !verifies && (!client.allowed_hostnames.is_empty() || !client.crl_file.is_empty()) {
+        warnings.push(
+            "--client-cert-allowed-hostname and --client-crl-file are not checked: set --client-cert-auth"
+                .to_owned(),
+        );
+    }
 }
 
 impl Config {

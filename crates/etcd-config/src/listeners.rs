@@ -10,7 +10,7 @@ impl Config {
     /// checked, so that a mistake in the cluster is reported first.
     ///
     /// # Errors
-    /// etcd's text for each URL, then what to do.
+    /// etcd's text for each URL.
     /// # Source
     /// etcd `client/pkg/transport/listener_tls.go`, `server/embed/etcd.go` `configureClientListeners`.
     pub fn check_listeners(&self) -> Result<(), Failure> {
@@ -25,15 +25,21 @@ impl Config {
             }));
         }
         let client = &self.client_tls;
-        if !client.auto_tls && (client.cert_file.is_empty() || client.key_file.is_empty()) {
-            mistakes.extend(self.listen_client_urls.iter().filter(|url| url.scheme().is_tls()).map(|url| {
+        if !client.auto_tls && client.cert_file.is_empty() && client.key_file.is_empty() {
+            let urls = self.listen_client_urls.iter().chain(self.listen_client_http_urls.iter());
+            mistakes.extend(urls.filter(|url| url.scheme().is_tls()).map(|url| {
                 format!("TLS key/cert (--cert-file, --key-file) must be provided for client url {url} with HTTPS scheme")
             }));
+            if self.listen_metrics_urls.iter().any(|url| url.scheme().is_tls()) {
+                mistakes.push(
+                    "client TLS key/cert (--cert-file, --key-file) must be provided for metrics secure url"
+                        .to_owned(),
+                );
+            }
         }
         if mistakes.is_empty() {
             return Ok(());
         }
-        mistakes.push("TLS is not available in this version yet; use http URLs".to_owned());
         Err(Failure { mistakes, exit_code: 1, usage: false })
     }
 }

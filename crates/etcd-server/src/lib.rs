@@ -20,6 +20,7 @@ mod request_id;
 mod start;
 mod start_error;
 mod tasks;
+mod tls;
 mod waiters;
 
 pub use adapters::TokenError;
@@ -29,6 +30,7 @@ pub use log::LogOpenError;
 pub use member::{Ended, Member};
 pub use process::{DescriptorLimit, cores, default_host};
 pub use start_error::StartError;
+pub use tls::TlsError;
 
 /// The etcd version whose API and peer protocol this server speaks.
 pub const API_VERSION: &str = "3.7.0";

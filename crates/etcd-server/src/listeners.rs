@@ -28,10 +28,8 @@ pub enum ListenError {
         /// Which.
         host: String,
     },
-    /// Only `http` can be listened on so far.
-    #[error(
-        "cannot listen on {url}: this version serves http URLs only; TLS and unix sockets are not available yet"
-    )]
+    /// A socket in the file system.
+    #[error("cannot listen on {url}: unix sockets are not available yet")]
     Scheme {
         /// Which.
         url: String,
@@ -44,6 +42,14 @@ pub(crate) struct SocketOptions {
     pub(crate) reuse_port: bool,
 }
 
+/// An open port.
+#[derive(Debug)]
+pub(crate) struct Port {
+    pub(crate) listener: TcpListener,
+    /// Its URL is an https one.
+    pub(crate) is_tls: bool,
+}
+
 /// Opens one port a URL.
 ///
 /// # Errors
@@ -51,7 +57,7 @@ pub(crate) struct SocketOptions {
 pub(crate) async fn bind<'a>(
     urls: impl Iterator<Item = &'a Url>,
     options: SocketOptions,
-) -> Result<Vec<TcpListener>, ListenError> {
+) -> Result<Vec<Port>, ListenError> {
     let mut listeners = Vec::new();
     for url in urls {
         listeners.push(bind_one(url, options).await?);
@@ -59,11 +65,14 @@ pub(crate) async fn bind<'a>(
     Ok(listeners)
 }
 
-async fn bind_one(url: &Url, options: SocketOptions) -> Result<TcpListener, ListenError> {
-    let text = url.to_string();
-    let Some(host) = text.strip_prefix("http://") else { return Err(ListenError::Scheme { url: text }) };
-    let address = resolve(host).await?;
-    open(address, options).map_err(|cause| ListenError::Bind { address: address.to_string(), cause })
+async fn bind_one(url: &Url, options: SocketOptions) -> Result<Port, ListenError> {
+    if url.scheme().is_unix() {
+        return Err(ListenError::Scheme { url: url.to_string() });
+    }
+    let address = resolve(url.authority()).await?;
+    let listener =
+        open(address, options).map_err(|cause| ListenError::Bind { address: address.to_string(), cause })?;
+    Ok(Port { listener, is_tls: url.scheme().is_tls() })
 }
 
 /// `localhost` is the IPv4 loopback when it has both.

@@ -10,15 +10,17 @@ use etcd_config::Config;
 use etcd_consensus::Raft;
 use etcd_membership::{Cluster, ClusterId, MemberId};
 use etcd_storage::Storage;
-use etcd_transport::{Limits, PeerClient, Transport};
-use tokio::net::TcpListener;
+use etcd_transport::{Limits, PeerClient, Security, Transport};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
 use crate::adapters::{Mismatch, ServerReplica};
+use crate::listeners::Port;
 use crate::start_error::StartError;
+use crate::tls::MemberTls;
 use crate::waiters::Waiters;
 use crate::{process, start, tasks};
 
@@ -42,7 +44,8 @@ pub struct Member {
     pub(crate) transport: Transport,
     pub(crate) waiters: Arc<Waiters<Outcome>>,
     pub(crate) mismatch: watch::Receiver<Option<Mismatch>>,
-    pub(crate) client_listeners: Vec<TcpListener>,
+    pub(crate) client_ports: Vec<Port>,
+    pub(crate) tls: MemberTls,
     pub(crate) peer_tasks: JoinSet<()>,
     pub(crate) peer_drain: CancellationToken,
     pub(crate) api: Api<ServerReplica>,
@@ -83,6 +86,7 @@ impl Member {
 
     /// Serves until `shutdown` is ready or a part of the member fails, then takes it down.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Ended {
+        let _certificates = AbortOnDropHandle::new(tokio::spawn(tasks::keep_certificates(self.tls.clone())));
         let mut serving = JoinSet::new();
         let drain = CancellationToken::new();
         let ended = {
@@ -134,15 +138,21 @@ impl Member {
     }
 
     fn serve(&mut self, serving: &mut JoinSet<()>, drain: &CancellationToken) {
-        for listener in self.client_listeners.drain(..) {
+        let acceptor = self.tls.client_acceptor();
+        for Port { listener, is_tls } in self.client_ports.drain(..) {
             let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
-            let (api, options) = (self.api.clone(), self.serve_options.clone());
+            let (api, mut options) = (self.api.clone(), self.serve_options.clone());
+            options.tls = acceptor.clone().filter(|_| is_tls);
             let (workers, drain) = (self.workers.clone(), drain.clone());
             serving.spawn(async move { etcd_api::serve(listener, api, options, &workers, drain).await });
-            info!(
-                address,
-                "serving client traffic insecurely; this is strongly discouraged outside of a trusted network"
-            );
+            if is_tls {
+                info!(address, "serving client traffic securely");
+            } else {
+                info!(
+                    address,
+                    "serving client traffic insecurely; this is strongly discouraged outside of a trusted network"
+                );
+            }
         }
         info!(member_id = %self.id, cluster_id = %self.cluster_id, "ready to serve client requests");
         process::notify_ready();
@@ -150,7 +160,8 @@ impl Member {
 
     async fn keep_cluster_version(&self) {
         let (raft, replica, cluster) = (self.raft.clone(), self.replica.clone(), self.cluster.clone());
-        tasks::keep_cluster_version(raft, replica, cluster, PeerClient::new(), self.id).await;
+        tasks::keep_cluster_version(raft, replica, cluster, PeerClient::new(Some(self.tls.peer())), self.id)
+            .await;
     }
 
     /// Clients first, then the leadership, then everything else; the database last.
@@ -159,7 +170,7 @@ impl Member {
             self.hand_over().await;
         }
         drain.cancel();
-        self.client_listeners.clear();
+        self.client_ports.clear();
         while serving.join_next().await.is_some() {}
         self.peer_drain.cancel();
         self.stop_raft().await;
@@ -230,16 +241,18 @@ async fn failed(
 
 /// Ends the peer port's tasks with the token.
 pub(crate) fn serve_peers(
-    listeners: Vec<TcpListener>,
+    ports: Vec<Port>,
+    security: &Security,
     transport: &Transport,
     drain: &CancellationToken,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     // There is no downgrade yet; members of etcd 3.5 and later ask before they join.
     let router = transport.router().route("/downgrade/enabled", axum::routing::get(async || "false"));
-    for listener in listeners {
+    for Port { listener, is_tls } in ports {
         let drain = drain.clone().cancelled_owned();
-        tasks.spawn(etcd_transport::serve(listener, router.clone(), Limits::default(), drain));
+        let security = if is_tls { security.clone() } else { Security::Plain };
+        tasks.spawn(etcd_transport::serve(listener, router.clone(), security, Limits::default(), drain));
     }
     tasks
 }

@@ -6,14 +6,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use etcd_api::{Api, ServeOptions, Workers};
 use etcd_apply::{ClusterState, Machine};
 use etcd_auth::password;
-use etcd_bootstrap::InitialCluster;
+use etcd_bootstrap::{BootstrapError, InitialCluster};
 use etcd_config::Config;
 use etcd_consensus::CoreOptions;
 use etcd_membership::{Cluster, ClusterId, MemberId};
 use etcd_storage::Storage;
-use etcd_transport::{Identity, Transport};
+use etcd_transport::{Identity, Security, Transport};
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -23,11 +22,12 @@ use crate::adapters::{
     Tokens,
 };
 use crate::data_dir::DataDir;
-use crate::listeners::{SocketOptions, bind};
+use crate::listeners::{Port, SocketOptions, bind};
 use crate::log::{self, OpenLog};
 use crate::member::{Member, serve_peers};
 use crate::request_id::RequestIds;
 use crate::start_error::StartError;
+use crate::tls::{self, MemberTls};
 use crate::waiters::Waiters;
 use crate::{API_VERSION, MIN_CLUSTER_VERSION, metrics, process};
 
@@ -57,6 +57,7 @@ pub(crate) async fn start(config: &Config) -> Result<Member, StartError> {
     let initial = if restarts { None } else { Some(resolve(config).await?) };
     config.check_listeners()?;
     let tokens = Tokens::of(config)?;
+    let tls = MemberTls::load(config, !restarts)?;
     let sockets = SocketOptions { reuse_port: config.socket_reuse_port };
     let peer_listeners = bind(config.listen_peer_urls.iter(), sockets).await?;
     let client_listeners = bind(config.listen_client_urls.iter(), sockets).await?;
@@ -65,11 +66,26 @@ pub(crate) async fn start(config: &Config) -> Result<Member, StartError> {
         Some(initial) => open_new(config, &paths, initial)?,
         None => open_existing(config, &paths).await?,
     };
-    run(config, paths, opened, tokens, peer_listeners, client_listeners, descriptors).await
+    let ports = Ports { peer: peer_listeners, client: client_listeners, tls };
+    run(config, paths, opened, tokens, ports, descriptors).await
+}
+
+/// The ports, open, and what is spoken on them.
+struct Ports {
+    peer: Vec<Port>,
+    client: Vec<Port>,
+    tls: MemberTls,
 }
 
 async fn resolve(config: &Config) -> Result<InitialCluster, StartError> {
-    let initial = crate::adapters::resolve_initial_cluster(config).await?;
+    // Certificates that cannot be used are no reason to keep silent about the cluster's mistakes; they are one not to
+    // reach anybody.
+    let questions = tls::for_questions(config);
+    let resolved = crate::adapters::resolve_initial_cluster(config, questions.as_ref().ok().cloned()).await;
+    let initial = match (resolved, questions) {
+        (Err(BootstrapError::Unreachable { .. }), Err(error)) => return Err(error.into()),
+        (resolved, _) => resolved?,
+    };
     info!(
         member_id = %initial.local_id,
         cluster_id = %initial.cluster_id,
@@ -141,8 +157,7 @@ async fn run(
     paths: DataDir,
     opened: Opened,
     tokens: Tokens,
-    peer_listeners: Vec<TcpListener>,
-    client_listeners: Vec<TcpListener>,
+    ports: Ports,
     descriptors: usize,
 ) -> Result<Member, StartError> {
     let Opened { storage, machine, log, cluster, initial, has_worked } = opened;
@@ -189,14 +204,15 @@ async fn run(
     };
     let initial_members = initial.members().cloned().collect();
     let node = Arc::new(PeerNode::new(raft.clone(), cluster.clone(), initial_members, paths, mismatch));
-    let transport = Transport::new(identity, node, transport_options(config), &mut registry);
+    let transport = Transport::new(identity, node, transport_options(config, &ports.tls), &mut registry);
     for member in initial.members().filter(|member| member.id != id) {
         transport.add_peer(member.id, &member.peer_urls)?;
     }
     // Raft has run without peers until now, at most for a moment.
     let _first = late_transport.set(transport.clone());
     let peer_drain = CancellationToken::new();
-    let peer_tasks = serve_peers(peer_listeners, &transport, &peer_drain);
+    let security = peer_security(config, &ports.tls);
+    let peer_tasks = serve_peers(ports.peer, &security, &transport, &peer_drain);
 
     let replica = ServerReplica::new(
         Parts {
@@ -215,6 +231,7 @@ async fn run(
     let api_metrics = etcd_api::metrics::Metrics::register(&mut registry);
     etcd_api::metrics::register_member(&mut registry, replica.clone());
     etcd_api::metrics::register_process(&mut registry);
+    tls::register(&mut registry, ports.tls.clone());
     metrics::register(&mut registry, raft.clone(), store, storage.clone(), users);
     let api = Api::new(replica.clone(), api_options(config), api_metrics, Arc::new(registry));
     // The other half of the cores is for Raft, log, state machine and peers.
@@ -236,7 +253,8 @@ async fn run(
         transport,
         waiters,
         mismatch: mismatch_seen,
-        client_listeners,
+        client_ports: ports.client,
+        tls: ports.tls,
         peer_tasks,
         peer_drain,
         api,
@@ -269,9 +287,17 @@ fn raft_options(config: &Config, id: MemberId, started_ms: u64) -> etcd_consensu
     options
 }
 
-fn transport_options(config: &Config) -> etcd_transport::Options {
+fn peer_security(config: &Config, tls: &MemberTls) -> Security {
+    Security::Tls {
+        acceptor: tls.peer_acceptor(),
+        check_addresses: !config.peer_tls.skip_client_san_verification,
+    }
+}
+
+fn transport_options(config: &Config, tls: &MemberTls) -> etcd_transport::Options {
     let defaults = etcd_transport::Options::default();
     etcd_transport::Options {
+        tls: Some(tls.peer()),
         dial_timeout: Duration::from_secs(1) + config.election_timeout,
         read_timeout: config.raft_read_timeout,
         // An append may carry one entry of any size that a client may propose.

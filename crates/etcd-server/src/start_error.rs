@@ -8,6 +8,7 @@ use crate::data_dir::DataDirError;
 use crate::listeners::ListenError;
 use crate::log::LogOpenError;
 use crate::process::DescriptorLimit;
+use crate::tls::TlsError;
 
 /// Why a member does not start.
 #[derive(Debug, thiserror::Error)]
@@ -16,9 +17,12 @@ pub enum StartError {
     /// The initial cluster makes no sense, or cannot be joined.
     #[error("{}", .0.etcd_text())]
     Bootstrap(#[from] BootstrapError),
-    /// A port needs what this version does not have.
+    /// A port has no certificate.
     #[error(transparent)]
-    Unsupported(#[from] etcd_config::Failure),
+    Listeners(#[from] etcd_config::Failure),
+    /// Certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A port cannot be opened.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -74,6 +78,12 @@ impl StartError {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Tls(error) => error.hint(),
+            Self::Listeners(_) => {
+                "set --cert-file and --key-file (--peer-cert-file and --peer-key-file for peer URLs), \
+                                   or --auto-tls (--peer-auto-tls), or listen on http URLs"
+                    .to_owned()
+            }
             Self::Listen(ListenError::Bind { .. }) => {
                 "another process has this address, or it is not one of this host's; \
                  see --listen-client-urls and --listen-peer-urls"

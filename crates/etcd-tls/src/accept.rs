@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,6 +21,10 @@ use crate::tls::Tls;
 /// etcd `client/pkg/transport/listener_tls.go` `tlsHandshakeTimeout`.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// So many rejections are logged in one window of time; the rest is counted.
+const LINES: u32 = 20;
+const WINDOW: Duration = Duration::from_secs(10);
+
 /// Makes handshakes for one port. Cheap to clone; clones share the bound.
 ///
 /// So many may be going on at once; one more ends the oldest. A handshake takes milliseconds, and whoever lets it
@@ -31,6 +36,9 @@ pub struct Acceptor {
 }
 
 struct Pending {
+    /// `client` or `peer`, for the log.
+    endpoint: &'static str,
+    rejections: Mutex<Rejections>,
     limit: usize,
     timeout: Duration,
     /// By age.
@@ -67,13 +75,21 @@ impl HandshakeError {
 }
 
 impl Acceptor {
-    /// Handshakes with the certificates of `tls`, at most `limit` at once and at least one.
-    pub fn new(tls: Arc<Tls>, limit: usize) -> Self {
-        Self::with_timeout(tls, limit, TIMEOUT)
+    /// Handshakes with the certificates of `tls`, at most `limit` at once and at least one. The log calls the port the
+    /// `endpoint` endpoint; etcd's words are `client` and `peer`.
+    pub fn new(endpoint: &'static str, tls: Arc<Tls>, limit: usize) -> Self {
+        Self::with_timeout(endpoint, tls, limit, TIMEOUT)
     }
 
-    pub(crate) fn with_timeout(tls: Arc<Tls>, limit: usize, timeout: Duration) -> Self {
-        let pending = Pending { limit: limit.max(1), timeout, handshakes: Mutex::default() };
+    pub(crate) fn with_timeout(
+        endpoint: &'static str,
+        tls: Arc<Tls>,
+        limit: usize,
+        timeout: Duration,
+    ) -> Self {
+        let rejections = Mutex::new(Rejections::default());
+        let pending =
+            Pending { endpoint, rejections, limit: limit.max(1), timeout, handshakes: Mutex::default() };
         Self { tls, pending: Arc::new(pending) }
     }
 
@@ -82,11 +98,41 @@ impl Acceptor {
         &self.tls
     }
 
-    /// Makes the handshake; the configuration is the one that is current now.
+    /// Makes the handshake with `remote`; the configuration is the one that is current now.
     ///
     /// # Errors
-    /// [`HandshakeError`]; the connection is closed.
-    pub async fn accept<S>(&self, stream: S) -> Result<TlsStream<S>, HandshakeError>
+    /// [`HandshakeError`]; it is logged and the connection is closed.
+    pub async fn accept<S>(&self, stream: S, remote: SocketAddr) -> Result<TlsStream<S>, HandshakeError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let outcome = self.handshake(stream).await;
+        if let Err(error) = &outcome {
+            self.reject(remote, None, error);
+        }
+        outcome
+    }
+
+    /// Logs that a connection is not let in; `server_name` is what it asked for, when that is known.
+    ///
+    /// # Source
+    /// etcd `server/embed/config_logging.go`.
+    pub fn reject(&self, remote: SocketAddr, server_name: Option<&str>, error: &HandshakeError) {
+        let Pending { endpoint, rejections, .. } = &*self.pending;
+        if error.is_silent() {
+            tracing::debug!(remote_addr = %remote, %error, "connection ended during the handshake");
+            return;
+        }
+        let Some(not_shown) = rejections.lock().next(Instant::now()) else { return };
+        let server_name = server_name.unwrap_or_default();
+        if *endpoint == "peer" {
+            tracing::warn!(remote_addr = %remote, server_name, %error, not_shown, "rejected connection on peer endpoint");
+        } else {
+            tracing::warn!(remote_addr = %remote, server_name, %error, not_shown, "rejected connection on client endpoint");
+        }
+    }
+
+    async fn handshake<S>(&self, stream: S) -> Result<TlsStream<S>, HandshakeError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -107,6 +153,30 @@ impl Acceptor {
 impl fmt::Debug for Acceptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Acceptor").field("limit", &self.pending.limit).finish_non_exhaustive()
+    }
+}
+
+/// Keeps strangers from filling the log.
+#[derive(Debug, Default)]
+struct Rejections {
+    since: Option<Instant>,
+    shown: u32,
+    not_shown: u64,
+}
+
+impl Rejections {
+    /// How many were not logged since the last that was, when this one is to be.
+    fn next(&mut self, now: Instant) -> Option<u64> {
+        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= WINDOW) {
+            self.since = Some(now);
+            self.shown = 0;
+        }
+        if self.shown >= LINES {
+            self.not_shown += 1;
+            return None;
+        }
+        self.shown += 1;
+        Some(std::mem::take(&mut self.not_shown))
     }
 }
 

@@ -131,6 +131,11 @@ impl Tls {
         self.loaded.load().certificates.clone()
     }
 
+    /// Whether it was made from files at all.
+    pub fn has_files(&self) -> bool {
+        !self.loaded.load().stamps.is_empty()
+    }
+
     /// Looks whether a file has changed and takes it over. Reads the state of a handful of files when none has.
     pub fn check_files(&self) -> Change {
         let now = SystemTime::now();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use etcd_membership::{ClusterId, Member, MemberId};
 use etcd_proto::raftpb::{Message, MessageType};
-use etcd_transport::{Identity, Limits, Node, Options, ReceiveError, Transport, serve};
+use etcd_transport::{Identity, Limits, Node, Options, ReceiveError, Security, Transport, serve};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -71,7 +71,13 @@ async fn start(id: u64) -> io::Result<Running> {
     let (sender, received) = mpsc::channel(16);
     let node = Arc::new(Echo { received: sender });
     let transport = Transport::new(identity, node, Options::default(), &mut Registry::default());
-    tokio::spawn(serve(listener, transport.router(), Limits::default(), std::future::pending()));
+    tokio::spawn(serve(
+        listener,
+        transport.router(),
+        Security::Plain,
+        Limits::default(),
+        std::future::pending(),
+    ));
     Ok(Running { transport, url, received })
 }
 

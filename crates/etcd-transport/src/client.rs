@@ -1,9 +1,11 @@
 //! Asking a member about its cluster before being part of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use etcd_membership::{ClusterId, Member};
+use etcd_tls::Tls;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::Empty;
 use serde::{Deserialize, Serialize};
@@ -58,12 +60,14 @@ pub struct Versions {
 
 /// Asks members over their peer URLs, one connection for each question.
 #[derive(Debug, Clone, Default)]
-pub struct PeerClient {}
+pub struct PeerClient {
+    tls: Option<Arc<Tls>>,
+}
 
 impl PeerClient {
-    /// A client.
-    pub fn new() -> Self {
-        Self {}
+    /// A client; without `tls` it cannot ask at https URLs.
+    pub fn new(tls: Option<Arc<Tls>>) -> Self {
+        Self { tls }
     }
 
     /// The members of the cluster that the member at `url` belongs to, and that cluster's id.
@@ -111,7 +115,7 @@ impl PeerClient {
 
     async fn get(&self, url: &str, path: &str, patience: Duration) -> Result<(HeaderMap, Bytes), FetchError> {
         let peer = PeerUrl::parse(url).map_err(FetchError::Url)?;
-        let connector = Connector { dial_timeout: patience, write_timeout: patience };
+        let connector = Connector { tls: self.tls.clone(), dial_timeout: patience, write_timeout: patience };
         match timeout(patience, exchange(&connector, &peer, path)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error @ (ExchangeError::Dial(_) | ExchangeError::Http(_)))) => {

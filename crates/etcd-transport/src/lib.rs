@@ -66,6 +66,6 @@ pub use identity::Identity;
 pub use node::{Node, ReceiveError, SnapshotSource};
 pub use options::Options;
 pub use peer::{PeerFailure, PeerStatus};
-pub use serve::{Limits, serve};
+pub use serve::{Limits, Security, serve};
 pub use transport::Transport;
 pub use url::UrlError;

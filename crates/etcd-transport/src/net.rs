@@ -2,22 +2,38 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use etcd_tls::tokio_rustls::{TlsConnector, TlsStream};
+use etcd_tls::{HandshakeError, LoadError, Tls, address};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
+use crate::serve::Security;
 use crate::url::PeerUrl;
+
+/// A TLS handshake with a peer must be done within this time.
+///
+/// # Source
+/// etcd `client/pkg/transport/transport.go`, `TLSHandshakeTimeout`.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Looking up the names in a peer's certificate must be done within this time.
+const ADDRESS_CHECK: Duration = Duration::from_secs(5);
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum DialError {
-    #[error("{url} needs TLS, which this build does not speak")]
-    Tls { url: String },
+    #[error("{url} needs TLS, and none is set up")]
+    NoTls { url: String },
+    #[error("{0}")]
+    Tls(LoadError),
+    #[error("tls: {0}")]
+    Handshake(io::Error),
     #[error("dial timed out")]
     Timeout,
     #[error("{}", in_words(.0))]
@@ -27,35 +43,79 @@ pub(crate) enum DialError {
 /// Dials peers. The scheme of a URL decides how.
 #[derive(Debug, Clone)]
 pub(crate) struct Connector {
+    pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) dial_timeout: Duration,
     pub(crate) write_timeout: Duration,
 }
 
 impl Connector {
     pub(crate) async fn connect(&self, url: &PeerUrl) -> Result<Socket, DialError> {
-        if url.tls {
-            return Err(DialError::Tls { url: url.to_string() });
-        }
+        let tls = match &self.tls {
+            Some(tls) if url.tls => Some(tls),
+            None if url.tls => return Err(DialError::NoTls { url: url.to_string() }),
+            _ => None,
+        };
         let stream = timeout(self.dial_timeout, TcpStream::connect((url.host.as_str(), url.port)))
             .await
             .map_err(|_| DialError::Timeout)?
             .map_err(DialError::Io)?;
-        Socket::plain(stream, self.write_timeout).map_err(DialError::Io)
+        prepare(&stream, self.write_timeout).map_err(DialError::Io)?;
+        let stream = match tls {
+            None => Stream::Plain(stream),
+            Some(tls) => Stream::Tls(Box::new(secure(tls, url, stream).await?)),
+        };
+        Ok(Socket::new(stream, self.write_timeout))
     }
 }
 
-/// Turns accepted connections into what HTTP runs on; a handshake would happen here, in the connection's own task.
-#[derive(Debug, Clone)]
-pub(crate) enum Acceptor {
-    Plain { write_timeout: Duration },
+async fn secure(tls: &Tls, url: &PeerUrl, stream: TcpStream) -> Result<TlsStream<TcpStream>, DialError> {
+    let name = tls.server_name(&url.host).map_err(DialError::Tls)?;
+    let connector = TlsConnector::from(tls.client_config().map_err(DialError::Tls)?);
+    match timeout(HANDSHAKE, connector.connect(name, stream)).await {
+        Ok(Ok(stream)) => Ok(stream.into()),
+        Ok(Err(error)) => Err(DialError::Handshake(error)),
+        Err(_) => Err(DialError::Timeout),
+    }
 }
 
-impl Acceptor {
-    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<Socket> {
-        match self {
-            Self::Plain { write_timeout } => Socket::plain(stream, *write_timeout),
+/// Turns an accepted connection into what HTTP runs on; a handshake happens here, in the connection's own task.
+///
+/// `None` when the handshake has failed, which is already logged.
+pub(crate) async fn accept(
+    security: &Security,
+    stream: TcpStream,
+    write_timeout: Duration,
+) -> io::Result<Option<Socket>> {
+    prepare(&stream, write_timeout)?;
+    let Security::Tls { acceptor, check_addresses } = security else {
+        return Ok(Some(Socket::new(Stream::Plain(stream), write_timeout)));
+    };
+    let remote = stream.peer_addr()?;
+    let Ok(stream) = acceptor.accept(stream, remote).await else { return Ok(None) };
+    let connection = stream.get_ref().1;
+    if *check_addresses && let Some(certificate) = connection.peer_certificates().and_then(<[_]>::first) {
+        let checked = match timeout(ADDRESS_CHECK, address::check(certificate, remote.ip())).await {
+            Ok(checked) => checked.map_err(|error| HandshakeError::Failed(io::Error::other(error))),
+            Err(_) => Err(HandshakeError::Timeout),
+        };
+        if let Err(error) = checked {
+            acceptor.reject(remote, connection.server_name(), &error);
+            return Ok(None);
         }
     }
+    Ok(Some(Socket::new(Stream::Tls(Box::new(stream.into())), write_timeout)))
+}
+
+fn prepare(stream: &TcpStream, write_timeout: Duration) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let keepalive =
+        TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(&keepalive)?;
+    // A peer that lost power acknowledges nothing: small heartbeats would fill the send buffer for minutes.
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(write_timeout))?;
+    Ok(())
 }
 
 /// A connection whose writes fail when the other side takes nothing for a while.
@@ -70,19 +130,12 @@ pub(crate) struct Socket {
 #[derive(Debug)]
 enum Stream {
     Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Socket {
-    fn plain(stream: TcpStream, write_timeout: Duration) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
-        let keepalive =
-            TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
-        let socket = SockRef::from(&stream);
-        socket.set_tcp_keepalive(&keepalive)?;
-        // A peer that lost power acknowledges nothing: small heartbeats would fill the send buffer for minutes.
-        #[cfg(target_os = "linux")]
-        socket.set_tcp_user_timeout(Some(write_timeout))?;
-        Ok(Self { stream: Stream::Plain(stream), write_timeout, stalled: None, waiting: false })
+    fn new(stream: Stream, write_timeout: Duration) -> Self {
+        Self { stream, write_timeout, stalled: None, waiting: false }
     }
 
     /// Passes a write's outcome on, and fails it when it has been pending for too long.
@@ -106,6 +159,7 @@ impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -115,6 +169,7 @@ impl AsyncWrite for Socket {
         let this = self.get_mut();
         let outcome = match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
         };
         this.watch(cx, outcome)
     }
@@ -127,6 +182,7 @@ impl AsyncWrite for Socket {
         let this = self.get_mut();
         let outcome = match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         };
         this.watch(cx, outcome)
     }
@@ -134,18 +190,23 @@ impl AsyncWrite for Socket {
     fn is_write_vectored(&self) -> bool {
         match &self.stream {
             Stream::Plain(stream) => stream.is_write_vectored(),
+            Stream::Tls(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
+        let this = self.get_mut();
+        let outcome = match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
-        }
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        };
+        this.watch(cx, outcome)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().stream {
             Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -1,12 +1,17 @@
 //! Limits and waits of the transport.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use etcd_tls::Tls;
 
 /// How the transport behaves; [`Options::default`] is what etcd does, with bounds where etcd has none.
 ///
 /// Counts of zero mean one, and waits below 10 ms that would keep a core busy mean 10 ms.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// For peers with https URLs; without it they cannot be reached.
+    pub tls: Option<Arc<Tls>>,
     /// A connection to a peer must stand within this time, name look-up included.
     pub dial_timeout: Duration,
     /// Pause between two attempts to open a stream.
@@ -63,6 +68,7 @@ impl Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            tls: None,
             dial_timeout: Duration::from_secs(2),
             dial_retry: Duration::from_millis(100),
             read_timeout: Duration::from_secs(5),

@@ -15,7 +15,21 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::net::Acceptor;
+use crate::net;
+
+/// Whether a listener of the peer port speaks TLS.
+#[derive(Debug, Clone)]
+pub enum Security {
+    /// It does not.
+    Plain,
+    /// It does.
+    Tls {
+        /// Makes the handshakes.
+        acceptor: etcd_tls::Acceptor,
+        /// A peer's certificate must fit the address that the peer connects from, see [`etcd_tls::address::check`].
+        check_addresses: bool,
+    },
+}
 
 /// What one listener of the peer port puts up with.
 #[derive(Debug, Clone)]
@@ -47,11 +61,16 @@ impl Default for Limits {
 /// Serves HTTP/1.1 on `listener` until `drain` is ready, then lets requests finish.
 ///
 /// [`crate::Transport::stop`] ends the streams, which would not finish by themselves.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, drain: impl Future<Output = ()>) {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    security: Security,
+    limits: Limits,
+    drain: impl Future<Output = ()>,
+) {
     let mut connections = JoinSet::new();
     let closing = CancellationToken::new();
     let places = Arc::new(Semaphore::new(limits.max_connections.max(1)));
-    let acceptor = Acceptor::Plain { write_timeout: limits.write_timeout };
     let mut drain = std::pin::pin!(drain);
     loop {
         let accepted = tokio::select! {
@@ -61,7 +80,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, drain:
         while connections.try_join_next().is_some() {}
         let Some((stream, place)) = accepted else { continue };
         let connection =
-            connection(stream, acceptor.clone(), router.clone(), limits.clone(), closing.clone());
+            connection(stream, security.clone(), router.clone(), limits.clone(), closing.clone());
         connections.spawn(async move {
             connection.await;
             drop(place);
@@ -100,15 +119,20 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 async fn connection(
     stream: TcpStream,
-    acceptor: Acceptor,
+    security: Security,
     router: Router,
     limits: Limits,
     closing: CancellationToken,
 ) {
-    let socket = match timeout(limits.header_timeout, acceptor.accept(stream)).await {
-        Ok(Ok(socket)) => socket,
-        Ok(Err(error)) => return debug!(%error, "peer connection failed"),
-        Err(_) => return debug!("peer connection took too long"),
+    // The handshake has a limit of its own; a member that stops does not wait for it.
+    let accepted = tokio::select! {
+        accepted = net::accept(&security, stream, limits.write_timeout) => accepted,
+        () = closing.cancelled() => return,
+    };
+    let socket = match accepted {
+        Ok(Some(socket)) => socket,
+        Ok(None) => return,
+        Err(error) => return debug!(%error, "peer connection failed"),
     };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -47,7 +47,11 @@ impl Shared {
 
     /// Dials as the options say.
     pub(crate) fn connector(&self) -> Connector {
-        Connector { dial_timeout: self.options.dial_timeout, write_timeout: self.options.read_timeout }
+        Connector {
+            tls: self.options.tls.clone(),
+            dial_timeout: self.options.dial_timeout,
+            write_timeout: self.options.read_timeout,
+        }
     }
 
     /// Callable from any thread.

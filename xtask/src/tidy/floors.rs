@@ -34,7 +34,11 @@ const FLOORS: [(u8, &str, &[&str]); 20] = [
             "etcd-mvcc",
         ],
     ),
-    (4, "etcd-api", &["etcd-proto", "etcd-membership", "etcd-auth", "etcd-mvcc", "etcd-watch", "etcd-apply"]),
+    (
+        4,
+        "etcd-api",
+        &["etcd-proto", "etcd-membership", "etcd-tls", "etcd-auth", "etcd-mvcc", "etcd-watch", "etcd-apply"],
+    ),
     (5, "etcd-server", ANY_BELOW),
     (6, "etcd-discovery-service", ANY_BELOW),
 ];
@@ -48,7 +52,7 @@ const CLIENTS: [(&str, &[&str]); 7] = [
     ("etcdutl", ANY_BELOW),
     ("xtask", &["etcd-testkit"]),
     ("xtask-codegen", &[]),
-    ("etcd-bench", &["etcd-proto", "etcd-testkit"]),
+    ("etcd-bench", &["etcd-proto", "etcd-testkit", "etcd-tls"]),
     ("etcd-testkit", &[]),
     ("etcd-it", &["etcd-proto", "etcd-testkit"]),
 ];

@@ -19,8 +19,9 @@ use super::ServeOptions;
 use super::authority::Corrected;
 use super::drain::Drain;
 use super::protocol::{Protocol, Replayed, detect};
+use super::stream::Stream;
 use crate::grpc::Body;
-use crate::{Api, Replica};
+use crate::{Api, CommonName, Replica};
 
 /// What a client may send on one stream before it is read.
 const STREAM_WINDOW: u32 = 1 << 20;
@@ -56,15 +57,37 @@ impl<R: Replica> Connection<R> {
     async fn serve(self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let stream = TcpStream::from_std(self.stream)?;
         let shared = &self.shared;
+        let handshake = Box::pin(secure(&shared.options, stream, self.remote));
+        let Some(Some(stream)) = shared.drain.until_started(handshake).await else { return Ok(()) };
+        let caller = Caller { remote: self.remote, common_name: common_name(&stream) };
         let detected = tokio::time::timeout(shared.options.header_read_timeout, detect(stream));
         let detected = shared.drain.until_started(Box::pin(detected)).await;
         let Some(detected) = detected else { return Ok(()) };
         let (protocol, stream) = detected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         match protocol {
-            Protocol::Http1 => finish(http1_connection(shared, self.remote, stream), shared).await,
-            Protocol::Http2 => finish(http2_connection(shared, self.remote, stream), shared).await,
+            Protocol::Http1 => finish(http1_connection(shared, caller, stream), shared).await,
+            Protocol::Http2 => finish(http2_connection(shared, caller, stream), shared).await,
         }
     }
+}
+
+/// Whom a connection's requests come from.
+struct Caller {
+    remote: SocketAddr,
+    /// Of the certificate that the client has shown.
+    common_name: Option<CommonName>,
+}
+
+/// Makes the handshake if there is to be one; `None` when it fails, which is logged there.
+async fn secure(options: &ServeOptions, stream: TcpStream, remote: SocketAddr) -> Option<Stream> {
+    match &options.tls {
+        None => Some(Stream::Plain(stream)),
+        Some(acceptor) => Some(Stream::Tls(Box::new(acceptor.accept(stream, remote).await.ok()?))),
+    }
+}
+
+fn common_name(stream: &Stream) -> Option<CommonName> {
+    etcd_tls::common_name(stream.certificate()?).map(|name| CommonName(name.into()))
 }
 
 /// Runs a connection to its end; once draining starts, only until its open requests are answered.
@@ -88,12 +111,12 @@ where
 
 fn http1_connection<R: Replica>(
     shared: &Arc<Shared<R>>,
-    remote: SocketAddr,
+    caller: Caller,
     stream: Replayed,
 ) -> impl GracefulConnection<Error = hyper::Error, Output = hyper::Result<()>> {
     let options = &shared.options;
     let api = shared.api.clone();
-    let service = service_fn(move |request| answer(&api, request, remote));
+    let service = service_fn(move |request| answer(&api, request, &caller));
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -105,12 +128,12 @@ fn http1_connection<R: Replica>(
 
 fn http2_connection<R: Replica>(
     shared: &Arc<Shared<R>>,
-    remote: SocketAddr,
+    caller: Caller,
     stream: Replayed,
 ) -> impl GracefulConnection<Error = hyper::Error, Output = hyper::Result<()>> {
     let options = &shared.options;
     let api = shared.api.clone();
-    let service = service_fn(move |request| answer(&api, request, remote));
+    let service = service_fn(move |request| answer(&api, request, &caller));
     let max_header_bytes = options.max_header_bytes.max(8 << 10);
     let stream = Corrected::new(stream, max_header_bytes as usize);
     let mut builder = http2::Builder::new(TokioExecutor::new());
@@ -131,8 +154,11 @@ fn http2_connection<R: Replica>(
 /// Answers as hyper wants it.
 fn answer<R: Replica>(
     api: &Api<R>,
-    request: Request<Incoming>,
-    remote: SocketAddr,
+    mut request: Request<Incoming>,
+    caller: &Caller,
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<R> {
-    api.respond(request, remote).map(Ok)
+    if let Some(name) = &caller.common_name {
+        request.extensions_mut().insert(name.clone());
+    }
+    api.respond(request, caller.remote).map(Ok)
 }

@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+
+use super::stream::Stream;
 
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -19,7 +20,7 @@ pub(super) enum Protocol {
 ///
 /// # Errors
 /// `UnexpectedEof` when the client sends nothing, and what the socket answers.
-pub(super) async fn detect(mut stream: TcpStream) -> io::Result<(Protocol, Replayed)> {
+pub(super) async fn detect(mut stream: Stream) -> io::Result<(Protocol, Replayed)> {
     let mut read = [0; PREFACE.len()];
     let mut len = 0;
     let protocol = loop {
@@ -43,7 +44,7 @@ pub(super) struct Replayed {
     read: [u8; PREFACE.len()],
     from: usize,
     to: usize,
-    stream: TcpStream,
+    stream: Stream,
 }
 
 impl AsyncRead for Replayed {

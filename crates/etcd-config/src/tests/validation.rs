@@ -146,7 +146,7 @@ fn all_mistakes_are_reported_at_once() {
     check(
         &[
             "--election-timeout=60000",
-            "--auto-tls",
+            "--memory-mlock",
             "--listen-peer-urls=http://a.b:1",
             "--auto-compaction-mode=x",
         ],
@@ -154,7 +154,7 @@ fn all_mistakes_are_reported_at_once() {
             "expected IP in URL for binding (http://a.b:1)",
             "--election-timeout[60000ms] is too long, and should be set less than 50000ms",
             "unknown auto-compaction-mode \"x\"",
-            "--auto-tls: not available in this version yet; use http URLs",
+            "--memory-mlock: not available in this version yet; leave it out, and turn swap off on the host",
         ],
     );
 }
@@ -187,8 +187,6 @@ fn discovery_is_checked_before_it_is_refused() {
 #[test]
 fn what_is_missing_is_said() {
     for (argument, want) in [
-        ("--auto-tls", "--auto-tls: not available in this version yet; use http URLs"),
-        ("--peer-cert-file=x", "--peer-cert-file: not available in this version yet; use http URLs"),
         ("--enable-v2", "--enable-v2: not available in this version yet; leave it out, and use the v3 API"),
         (
             "--metrics=extensive",
@@ -286,8 +284,43 @@ fn listeners_need_certificates() {
         [
             "cannot listen on TLS for 127.0.1.11:2380: KeyFile and CertFile are not presented",
             "TLS key/cert (--cert-file, --key-file) must be provided for client url https://127.0.1.12:2379 with HTTPS scheme",
-            "TLS is not available in this version yet; use http URLs",
         ]
     );
     assert_eq!(accept(&[], &[]).0.check_listeners(), Ok(()));
+    let given = ["--listen-peer-urls=https://127.0.1.11:2380", "--peer-auto-tls"];
+    assert_eq!(accept(&given, &[]).0.check_listeners(), Ok(()));
+}
+
+#[test]
+fn certificates_that_are_not_used_are_told() {
+    let warnings = |argv: &[&str]| {
+        let (_, notices) = accept(argv, &[]);
+        let warnings = notices.iter().filter(|notice| notice.is_warning()).map(ToString::to_string);
+        warnings
+            .filter(|text| !text.contains("default name") && !text.contains("data-dir"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        warnings(&["--peer-auto-tls", "--peer-cert-file=c", "--peer-key-file=k", "--peer-client-cert-auth"]),
+        [
+            "ignoring peer auto TLS since certs given",
+            "scheme is HTTP while key and cert files are present; ignoring key and cert files: http://localhost:2380",
+            "scheme is HTTP while --peer-client-cert-auth is enabled; ignoring client cert auth for this URL: \
+             http://localhost:2380",
+        ]
+    );
+    assert_eq!(
+        warnings(&["--auto-tls", "--cert-file=c", "--key-file=k", "--client-cert-auth"]),
+        [
+            "ignoring client auto TLS since certs given",
+            "scheme is http or unix while key and cert files are present; ignoring key and cert files: \
+             http://localhost:2379",
+            "scheme is http or unix while --client-cert-auth is enabled; ignoring client cert auth for this URL: \
+             http://localhost:2379",
+        ]
+    );
+    let https = ["--listen-client-urls=https://127.0.0.1:1", "--advertise-client-urls=https://127.0.0.1:1"];
+    assert!(warnings(&[&https[..], &["--auto-tls"]].concat()).is_empty());
+    let unchecked = warnings(&["--client-crl-file=x", "--peer-cert-allowed-cn=a"]);
+    assert_eq!(unchecked.len(), 2, "{unchecked:?}");
 }

@@ -1,5 +1,6 @@
 //! Bootstrap's questions to other members, asked over the peer protocol.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_bootstrap::{
@@ -7,16 +8,20 @@ use etcd_bootstrap::{
 };
 use etcd_config::{ClusterState, Config};
 use etcd_membership::{ClusterId, Member};
+use etcd_tls::Tls;
 use etcd_transport::PeerClient;
 
 /// Longer than any limit that bootstrap itself sets; it drops the question then.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Finds the cluster of a member that has no data.
+/// Finds the cluster of a member that has no data; `tls` is for asking members with https URLs.
 ///
 /// # Errors
 /// [`BootstrapError`]; all of them end the start.
-pub(crate) async fn resolve_initial_cluster(config: &Config) -> Result<InitialCluster, BootstrapError> {
+pub(crate) async fn resolve_initial_cluster(
+    config: &Config,
+    tls: Option<Arc<Tls>>,
+) -> Result<InitialCluster, BootstrapError> {
     let urls = config.initial_advertise_peer_urls.clone();
     let mut options = Options::new(&config.name, &config.initial_cluster, urls);
     options.token.clone_from(&config.initial_cluster_token);
@@ -27,7 +32,7 @@ pub(crate) async fn resolve_initial_cluster(config: &Config) -> Result<InitialCl
     options.version = crate::local_version();
     options.max_learners = config.max_learners;
     options.version_limit = Duration::from_secs(5) + 2 * config.election_timeout;
-    etcd_bootstrap::resolve(&options, &HttpPeerProbe(PeerClient::new()), &SystemResolver).await
+    etcd_bootstrap::resolve(&options, &HttpPeerProbe(PeerClient::new(tls)), &SystemResolver).await
 }
 
 struct HttpPeerProbe(PeerClient);

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::material::{Authority, Leaf, tls};
+use super::material::{Authority, Leaf, REMOTE, tls};
 use crate::{Acceptor, HandshakeError, Options};
 
 fn acceptor(limit: usize, timeout: Duration) -> Acceptor {
     let authority = Authority::new("all");
     let tls = tls(Options { server: Some(authority.pair("server", &Leaf::default())), ..Options::default() });
-    Acceptor::with_timeout(tls, limit, timeout)
+    Acceptor::with_timeout("client", tls, limit, timeout)
 }
 
 #[tokio::test]
 async fn a_stalled_handshake_is_given_up() {
     let (near, _far) = tokio::io::duplex(64);
-    let outcome = acceptor(4, Duration::from_millis(10)).accept(near).await;
+    let outcome = acceptor(4, Duration::from_millis(10)).accept(near, REMOTE).await;
     assert!(matches!(outcome, Err(HandshakeError::Timeout)));
 }
 
@@ -27,7 +27,7 @@ async fn the_oldest_of_too_many_goes() {
         let (near, far) = tokio::io::duplex(64);
         let acceptor = acceptor.clone();
         stalled.push(Box::pin(async move {
-            let outcome = acceptor.accept(near).await.map(drop);
+            let outcome = acceptor.accept(near, REMOTE).await.map(drop);
             drop(far);
             outcome
         }));
@@ -38,7 +38,7 @@ async fn the_oldest_of_too_many_goes() {
     );
     let (near, far) = tokio::io::duplex(1 << 14);
     let name = rustls::pki_types::ServerName::try_from("a.test").unwrap();
-    let (accepted, connected) = tokio::join!(acceptor.accept(near), connector.connect(name, far));
+    let (accepted, connected) = tokio::join!(acceptor.accept(near, REMOTE), connector.connect(name, far));
     assert!(accepted.is_ok() && connected.is_ok(), "who does not stall gets through");
     assert!(matches!(futures_poll(&mut stalled[0]).await, Some(Err(HandshakeError::Crowded))));
     assert!(futures_poll(&mut stalled[1]).await.is_none(), "the younger one may go on");
@@ -50,14 +50,14 @@ async fn plain_text_is_refused_and_a_hang_up_is_silent() {
     let acceptor = acceptor(2, Duration::from_secs(600));
     let (near, mut far) = tokio::io::duplex(1 << 14);
     far.write_all(b"GET /health HTTP/1.1\r\n\r\n").await.unwrap();
-    let error = acceptor.accept(near).await.unwrap_err();
+    let error = acceptor.accept(near, REMOTE).await.unwrap_err();
     assert!(!error.is_silent(), "{error}");
     let (near, far) = tokio::io::duplex(64);
     drop(far);
-    assert!(acceptor.accept(near).await.unwrap_err().is_silent());
-    let without = Acceptor::new(tls(Options { skip_verify: true, ..Options::default() }), 1);
+    assert!(acceptor.accept(near, REMOTE).await.unwrap_err().is_silent());
+    let without = Acceptor::new("client", tls(Options { skip_verify: true, ..Options::default() }), 1);
     let (near, _far) = tokio::io::duplex(64);
-    assert!(matches!(without.accept(near).await, Err(HandshakeError::NoCertificate)));
+    assert!(matches!(without.accept(near, REMOTE).await, Err(HandshakeError::NoCertificate)));
     assert!(Arc::strong_count(without.tls()) >= 1);
 }
 

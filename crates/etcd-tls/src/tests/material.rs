@@ -1,5 +1,6 @@
 //! Authorities, certificates and lists for tests.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -14,6 +15,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::{Acceptor, Options, Pair, Tls};
 
+pub(super) const REMOTE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
 /// An authority whose files are in a directory.
@@ -65,6 +67,18 @@ impl Authority {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("ca.pem"), &pem).unwrap();
         Self { directory, issuer: Issuer::new(params, key), pem }
+    }
+
+    /// An authority that this one vouches for.
+    pub(super) fn intermediate(&self, name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate().unwrap();
+        let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
+        Self { directory: tempfile::tempdir().unwrap(), issuer: Issuer::new(params, key), pem }
     }
 
     pub(super) fn ca(&self) -> PathBuf {
@@ -133,10 +147,10 @@ pub(super) async fn shake(
     host: &str,
 ) -> (Result<(), String>, Result<(), String>) {
     let (near, far) = tokio::io::duplex(1 << 14);
-    let acceptor = Acceptor::new(Arc::clone(server), 16);
+    let acceptor = Acceptor::new("client", Arc::clone(server), 16);
     let name = client.server_name(host).unwrap();
     let connector = TlsConnector::from(client.client_config().unwrap());
-    let (accepted, connected) = tokio::join!(acceptor.accept(near), connector.connect(name, far));
+    let (accepted, connected) = tokio::join!(acceptor.accept(near, REMOTE), connector.connect(name, far));
     (
         accepted.map(drop).map_err(|error| error.to_string()),
         connected.map(drop).map_err(|error| error.to_string()),

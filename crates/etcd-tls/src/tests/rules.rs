@@ -68,6 +68,21 @@ async fn a_client_without_certificate_is_refused() {
 }
 
 #[tokio::test]
+async fn intermediates_come_with_the_certificate() {
+    let root = Authority::new("root");
+    let between = root.intermediate("between");
+    let (leaf, key) = between.sign(&Leaf::default());
+    let chain = format!("{leaf}{}", between.pem());
+    let whole = super::material::write_pair(root.directory.path(), "whole", &chain, &key);
+    let alone = super::material::write_pair(root.directory.path(), "alone", &leaf, &key);
+    for (pair, known) in [(whole, true), (alone, false)] {
+        let both = tls(Options { server: Some(pair), trusted_ca: Some(root.ca()), ..Options::default() });
+        let outcome = shake(&both, &both, "127.0.0.1").await;
+        assert_eq!(outcome == (Ok(()), Ok(())), known, "{outcome:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_expired_authority_vouches_for_nobody() {
     let clients = Authority::valid_until("old", SystemTime::now() - DAY);
     refused(admit(&clients, &Leaf::default(), |_| {}).await, "UnknownIssuer");

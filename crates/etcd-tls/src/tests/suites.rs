@@ -1,6 +1,6 @@
 //! Cipher suites and versions.
 
-use super::material::{Authority, Leaf, tls};
+use super::material::{Authority, Leaf, REMOTE, tls};
 use crate::{CipherSuites, LoadError, Options, Tls, UnavailableSuites, Version};
 
 fn suites(names: &[&str]) -> Result<(CipherSuites, UnavailableSuites), LoadError> {
@@ -30,8 +30,8 @@ async fn agree(server: Options, client: Options) -> Option<(rustls::ProtocolVers
     let (near, far) = tokio::io::duplex(1 << 14);
     let name = client.server_name("127.0.0.1").unwrap();
     let connector = tokio_rustls::TlsConnector::from(client.client_config().unwrap());
-    let acceptor = crate::Acceptor::new(server, 1);
-    let (accepted, _connected) = tokio::join!(acceptor.accept(near), connector.connect(name, far));
+    let acceptor = crate::Acceptor::new("client", server, 1);
+    let (accepted, _connected) = tokio::join!(acceptor.accept(near, REMOTE), connector.connect(name, far));
     let accepted = accepted.ok()?;
     let connection = accepted.get_ref().1;
     Some((connection.protocol_version()?, connection.negotiated_cipher_suite()?.suite()))

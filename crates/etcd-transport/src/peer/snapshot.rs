@@ -88,7 +88,7 @@ async fn transfer(
     source: Box<dyn SnapshotSource>,
 ) -> Result<u64, ExchangeError> {
     let options = peer.options();
-    let connector = Connector { dial_timeout: options.dial_timeout, write_timeout: options.snapshot_stall };
+    let connector = Connector { write_timeout: options.snapshot_stall, ..peer.shared.connector() };
     let mut exchange = Exchange::open(&connector, url).await?;
     let (mut writer, body, progress) = blocking::body(framed(message));
     let writing = tokio::task::spawn_blocking(move || {

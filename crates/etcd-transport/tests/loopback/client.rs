@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn members_and_versions_are_told() {
     let member = TestMember::start(1).await;
-    let client = PeerClient::new();
+    let client = PeerClient::new(None);
     let (cluster, members) = client.fetch_members(&member.url(), PATIENCE).await.unwrap();
     assert_eq!((cluster, members.len(), members[0].name.as_str()), (CLUSTER, 1, "one"));
     let versions = client.fetch_version(&member.url(), PATIENCE).await.unwrap();
@@ -63,7 +63,7 @@ async fn strange_answers_are_errors() {
         (format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(200_000)), "too large"),
     ] {
         let url = answering(answer.into_bytes()).await;
-        let outcome = PeerClient::new().fetch_members(&url, PATIENCE).await;
+        let outcome = PeerClient::new(None).fetch_members(&url, PATIENCE).await;
         match outcome {
             Ok(_) => assert_eq!(want, ""),
             Err(error) => {
@@ -76,7 +76,7 @@ async fn strange_answers_are_errors() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_not_there_or_says_nothing_is_an_error() {
-    let client = PeerClient::new();
+    let client = PeerClient::new(None);
     let refused = client.fetch_version("http://127.0.0.1:1", PATIENCE).await.unwrap_err();
     assert_eq!(refused.to_string(), "could not ask http://127.0.0.1:1: connection refused");
     let bad = client.fetch_version("127.0.0.1", PATIENCE).await.unwrap_err();

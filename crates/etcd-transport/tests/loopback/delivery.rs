@@ -186,7 +186,7 @@ async fn the_reason_why_a_peer_is_away_is_known() {
     let a = TestMember::start(1).await;
     for (id, url, reason) in [
         (2, "http://127.0.0.1:1", "connection refused"),
-        (3, "https://127.0.0.1:2380", "https://127.0.0.1:2380 needs TLS, which this build does not speak"),
+        (3, "https://127.0.0.1:2380", "https://127.0.0.1:2380 needs TLS, and none is set up"),
     ] {
         let id = MemberId::new(id);
         a.transport.add_peer(id, &[url.to_owned()]).unwrap();

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use etcd_membership::{ClusterId, Member, MemberId};
 use etcd_proto::raftpb::{Entry, Message, MessageType, Snapshot, SnapshotMetadata};
-use etcd_transport::{Identity, Limits, Node, Options, ReceiveError, Transport, serve};
+use etcd_transport::{Identity, Limits, Node, Options, ReceiveError, Security, Transport, serve};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -177,6 +177,7 @@ pub(crate) struct Setup {
     pub(crate) address: SocketAddr,
     pub(crate) options: Options,
     pub(crate) limits: Limits,
+    pub(crate) security: Security,
 }
 
 impl Setup {
@@ -187,6 +188,7 @@ impl Setup {
             address: "127.0.0.1:0".parse().unwrap(),
             options: Options::default(),
             limits: Limits::default(),
+            security: Security::Plain,
         }
     }
 
@@ -198,15 +200,23 @@ impl Setup {
             cluster: self.cluster,
             server_version: "3.7.0".to_owned(),
             min_cluster_version: "3.0.0".to_owned(),
-            peer_urls: vec![format!("http://{address}")],
+            peer_urls: vec![match self.security {
+                Security::Plain => format!("http://{address}"),
+                Security::Tls { .. } => format!("https://{address}"),
+            }],
         };
         let node = Arc::new(Recorder::default());
         let mut registry = Registry::default();
         let transport =
             Transport::new(identity, Arc::clone(&node) as Arc<dyn Node>, self.options, &mut registry);
         let drain = CancellationToken::new();
-        let serving =
-            tokio::spawn(serve(listener, transport.router(), self.limits, drain.clone().cancelled_owned()));
+        let serving = tokio::spawn(serve(
+            listener,
+            transport.router(),
+            self.security,
+            self.limits,
+            drain.clone().cancelled_owned(),
+        ));
         TestMember { id: MemberId::new(self.id), node, transport, address, registry, drain, serving }
     }
 }
