@@ -3,6 +3,7 @@
 
 mod bench;
 mod cargo;
+mod certs;
 mod ci;
 mod cluster;
 mod paths;
@@ -27,6 +28,8 @@ struct Cli {
 enum Command {
     /// Run a cluster of real members on this machine
     Cluster(cluster::Arguments),
+    /// Make an authority and certificates for members on real hosts
+    Certs(certs::Options),
     /// Run everything that must pass
     Test(test::Options),
     /// Run everything that a change must pass before it is merged
@@ -46,6 +49,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Cluster(arguments) => cluster::run(arguments),
+        Command::Certs(options) => certs::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Ci(options) => ci::run(&options),
         Command::Tidy => tidy::run(),

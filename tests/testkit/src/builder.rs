@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cluster::{Cluster, ClusterError};
+use crate::spec::Security;
 
 /// Describes a [`Cluster`]; made by [`Cluster::builder`].
 #[derive(Debug, Clone)]
@@ -13,6 +14,7 @@ pub struct ClusterBuilder {
     pub(crate) members: usize,
     pub(crate) name_prefix: String,
     pub(crate) arguments: Vec<OsString>,
+    pub(crate) security: Vec<Security>,
     pub(crate) deadline: Duration,
     pub(crate) parent: PathBuf,
 }
@@ -24,6 +26,7 @@ impl ClusterBuilder {
             members: 1,
             name_prefix: "infra".to_owned(),
             arguments: Vec::new(),
+            security: Vec::new(),
             deadline: Duration::from_secs(60),
             parent: std::env::temp_dir(),
         }
@@ -47,6 +50,13 @@ impl ClusterBuilder {
     #[must_use]
     pub fn argument(mut self, argument: impl Into<OsString>) -> Self {
         self.arguments.push(argument.into());
+        self
+    }
+
+    /// What the members speak, one by one; the last is for all further members too. Plain text unless said otherwise.
+    #[must_use]
+    pub fn security(mut self, security: Vec<Security>) -> Self {
+        self.security = security;
         self
     }
 

@@ -11,7 +11,7 @@ use crate::builder::ClusterBuilder;
 use crate::ports::{ReservedPort, reserve_ports};
 use crate::probe::Probe;
 use crate::process::{Launch, Process, ProcessError};
-use crate::spec::MemberSpec;
+use crate::spec::{MemberSpec, Security};
 use crate::tail::last_lines;
 use crate::wait::{WaitError, wait_until};
 
@@ -138,6 +138,7 @@ impl Cluster {
                 client_port: own[0].get(),
                 peer_port: own[1].get(),
                 data_dir: directory.path().join(&name),
+                security: security(&options.security, index),
                 name,
             };
             let log = directory.path().join(format!("{}.log", spec.name));
@@ -345,6 +346,11 @@ impl Drop for Cluster {
             eprintln!("the cluster's data and logs are kept in {}", directory.keep().display());
         }
     }
+}
+
+/// The certificates of the member with this index.
+fn security(of_all: &[Security], index: usize) -> Security {
+    of_all.get(index).or_else(|| of_all.last()).cloned().unwrap_or_default()
 }
 
 /// Name and exit status of a member that should run and does not.

@@ -25,6 +25,7 @@
 
 mod binary;
 mod builder;
+mod certs;
 mod cluster;
 mod identity;
 mod metrics;
@@ -38,6 +39,7 @@ mod wait;
 
 pub use binary::{BinaryError, server_binary};
 pub use builder::ClusterBuilder;
+pub use certs::{Authority, CertError, CertFiles, Leaf};
 pub use cluster::{Cluster, ClusterError, Member};
 pub use identity::{ProcessId, SignalError};
 pub use metrics::Metrics;
@@ -46,6 +48,6 @@ pub use probe::{PeerMember, Probe, ProbeError, Version};
 pub use process::{Launch, Process, ProcessError};
 pub use procfs::{ProcessState, Usage, children_of, command_line, listener_on};
 pub use rustix::process::Signal;
-pub use spec::{MemberSpec, initial_cluster};
+pub use spec::{Certificates, MemberSpec, Security, initial_cluster};
 pub use tail::last_lines;
 pub use wait::{WaitError, wait_until};

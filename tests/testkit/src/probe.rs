@@ -1,10 +1,13 @@
 //! What a member says about itself over plain HTTP.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::{MemberSpec, Metrics};
+use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
+
+use crate::{Certificates, MemberSpec, Metrics, Security};
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -74,10 +77,33 @@ impl Probe {
     /// A probe of the member with these URLs.
     #[must_use]
     pub fn new(client_url: &str, peer_url: &str) -> Self {
+        Self::with_security(client_url, peer_url, &Security::Plain)
+    }
+
+    /// The same, for a member that speaks TLS.
+    #[must_use]
+    pub fn with_security(client_url: &str, peer_url: &str, security: &Security) -> Self {
+        Self::make(client_url, peer_url, security, TIMEOUT)
+    }
+
+    /// A probe of the member that `spec` describes, which waits so long for an answer.
+    #[must_use]
+    pub fn patient(spec: &MemberSpec, patience: Duration) -> Self {
+        Self::make(&spec.client_url(), &spec.peer_url(), &spec.security, patience)
+    }
+
+    fn make(client_url: &str, peer_url: &str, security: &Security, patience: Duration) -> Self {
+        let tls = match security {
+            Security::Plain => TlsConfig::default(),
+            Security::Auto => TlsConfig::builder().disable_verification(true).build(),
+            // Files that cannot be read make a probe that is refused, which is what a test then sees.
+            Security::Files(files) => trusting(files).unwrap_or_default(),
+        };
         let agent = ureq::Agent::config_builder()
-            .timeout_global(Some(TIMEOUT))
+            .timeout_global(Some(patience))
             .http_status_as_error(false)
             .proxy(None)
+            .tls_config(tls)
             .build()
             .new_agent();
         Self { agent, client_url: client_url.to_owned(), peer_url: peer_url.to_owned() }
@@ -86,7 +112,7 @@ impl Probe {
     /// A probe of the member that `spec` describes.
     #[must_use]
     pub fn of(spec: &MemberSpec) -> Self {
-        Self::new(&spec.client_url(), &spec.peer_url())
+        Self::with_security(&spec.client_url(), &spec.peer_url(), &spec.security)
     }
 
     /// `/health`: whether the member calls itself healthy (an unhealthy one answers 503, which is an answer here).
@@ -151,6 +177,16 @@ impl Probe {
         };
         ask().map_err(|source| ProbeError::NoAnswer { url: url.to_owned(), source: Box::new(source) })
     }
+}
+
+/// Shows the user's certificate and trusts both authorities.
+fn trusting(files: &Certificates) -> Option<TlsConfig> {
+    let certificate = |path: &Path| Certificate::from_pem(&std::fs::read(path).ok()?).ok();
+    let key = PrivateKey::from_pem(&std::fs::read(&files.user.key).ok()?).ok()?;
+    let own = ClientCert::new_with_certs(&[certificate(&files.user.cert)?], key);
+    let trusted = [certificate(&files.client_ca)?, certificate(&files.peer_ca)?];
+    let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&trusted)).client_cert(Some(own));
+    Some(tls.build())
 }
 
 fn parse_members(body: &str) -> Option<Vec<PeerMember>> {

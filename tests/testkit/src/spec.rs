@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::certs::CertFiles;
+
 /// Name, ports and data directory of one member, on 127.0.0.1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberSpec {
@@ -14,19 +16,55 @@ pub struct MemberSpec {
     pub peer_port: u16,
     /// `--data-dir`.
     pub data_dir: PathBuf,
+    /// What is spoken on both ports.
+    pub security: Security,
+}
+
+/// What a member speaks on both of its ports.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Security {
+    /// Plain text.
+    #[default]
+    Plain,
+    /// TLS with certificates of the members' own making, which nobody verifies.
+    Auto,
+    /// TLS with these certificates; everybody must show one.
+    Files(Certificates),
+}
+
+/// Certificates of one member, and of whoever asks it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificates {
+    /// Whom clients and members trust.
+    pub client_ca: PathBuf,
+    /// The same between members.
+    pub peer_ca: PathBuf,
+    /// Shown to clients.
+    pub client: CertFiles,
+    /// Shown to members.
+    pub peer: CertFiles,
+    /// For clients to show.
+    pub user: CertFiles,
 }
 
 impl MemberSpec {
     /// The only client URL: listened on and advertised.
     #[must_use]
     pub fn client_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.client_port)
+        format!("{}://127.0.0.1:{}", self.scheme(), self.client_port)
     }
 
     /// The only peer URL: listened on and advertised.
     #[must_use]
     pub fn peer_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.peer_port)
+        format!("{}://127.0.0.1:{}", self.scheme(), self.peer_port)
+    }
+
+    const fn scheme(&self) -> &'static str {
+        match self.security {
+            Security::Plain => "http",
+            Security::Auto | Security::Files(_) => "https",
+        }
     }
 
     /// etcd's flags for this member of the cluster `members` with the bootstrap token `token`.
@@ -43,6 +81,19 @@ impl MemberSpec {
         flag("--initial-cluster", initial_cluster(members).into());
         flag("--initial-cluster-token", token.into());
         flag("--initial-cluster-state", "new".into());
+        match &self.security {
+            Security::Plain => {}
+            Security::Auto => arguments.extend(["--auto-tls".into(), "--peer-auto-tls".into()]),
+            Security::Files(files) => {
+                flag("--trusted-ca-file", files.client_ca.clone().into());
+                flag("--cert-file", files.client.cert.clone().into());
+                flag("--key-file", files.client.key.clone().into());
+                flag("--peer-trusted-ca-file", files.peer_ca.clone().into());
+                flag("--peer-cert-file", files.peer.cert.clone().into());
+                flag("--peer-key-file", files.peer.key.clone().into());
+                arguments.extend(["--client-cert-auth".into(), "--peer-client-cert-auth".into()]);
+            }
+        }
         arguments
     }
 }
@@ -65,6 +116,7 @@ mod tests {
             client_port: port,
             peer_port: port + 1,
             data_dir: PathBuf::from("/data").join(name),
+            security: Security::Plain,
         };
         let members = [member("a", 1000), member("b", 1010)];
         let arguments: Vec<_> = members[1]

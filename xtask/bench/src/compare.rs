@@ -1,8 +1,9 @@
 //! Measures one load on one cluster, or on two in alternating rounds.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use etcd_testkit::Security;
 
 use crate::load::Load;
 use crate::measures::Measures;
@@ -64,9 +65,18 @@ fn targets(run: &Run) -> anyhow::Result<Vec<Target>> {
     if !run.endpoints.is_empty() {
         return Ok(vec![Target::running(&run.endpoints)?]);
     }
-    let mut targets = vec![Target::start(&binary(run)?, run)?];
+    let binary = binary(run.binary.as_deref())?;
+    if run.tls {
+        let mut targets = vec![Target::start(&binary, run, Security::Auto)?];
+        targets.push(Target::start(&binary, run, Security::Plain)?);
+        for (target, label) in targets.iter_mut().zip(["TLS", "plain"]) {
+            label.clone_into(&mut target.label);
+        }
+        return Ok(targets);
+    }
+    let mut targets = vec![Target::start(&binary, run, Security::Plain)?];
     if let Some(other) = &run.against {
-        targets.push(Target::start(other, run)?);
+        targets.push(Target::start(other, run, Security::Plain)?);
         for (target, letter) in targets.iter_mut().zip(["A", "B"]) {
             target.label = format!("{letter} {}", target.label);
         }
@@ -74,9 +84,9 @@ fn targets(run: &Run) -> anyhow::Result<Vec<Target>> {
     Ok(targets)
 }
 
-fn binary(run: &Run) -> anyhow::Result<PathBuf> {
-    let path = match &run.binary {
-        Some(path) => path.clone(),
+pub(crate) fn binary(named: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let path = match named {
+        Some(path) => path.to_owned(),
         None => etcd_testkit::server_binary().context("which server? name one with --binary")?,
     };
     if !path.is_file() {

@@ -5,14 +5,19 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use anyhow::Context as _;
 use etcd_proto::etcdserverpb::kv_client::KvClient;
+use etcd_tls::Tls;
+use etcd_tls::tokio_rustls::TlsConnector;
+use etcd_tls::tokio_rustls::client::TlsStream;
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tonic::body::Body;
 use tower_service::Service;
@@ -33,20 +38,16 @@ pub(crate) struct Connection {
 pub(crate) struct Client(KvClient<Connection>);
 
 impl Client {
-    /// Connects to `address` (host:port) within the current runtime.
-    pub(crate) async fn connect(address: &str) -> anyhow::Result<Self> {
+    /// Connects to `address` (host:port) within the current runtime; with TLS, whoever it is.
+    pub(crate) async fn connect(address: &str, is_tls: bool) -> anyhow::Result<Self> {
         let cannot = || format!("cannot connect to {address}");
-        let stream = TcpStream::connect(address).await.with_context(cannot)?;
-        stream.set_nodelay(true)?;
-        let (sender, connection) = Builder::new(TokioExecutor::new())
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .handshake(TokioIo::new(stream))
-            .await
-            .with_context(cannot)?;
-        // When it ends with an error, every request on it ends with that error too.
-        tokio::spawn(async move { drop(connection.await) });
-        let origin = Uri::builder().scheme("http").authority(address).path_and_query("/").build()?;
+        let (scheme, sender) = if is_tls {
+            ("https", shake(secure(address).await.with_context(cannot)?).await)
+        } else {
+            ("http", shake(plain(address).await.with_context(cannot)?).await)
+        };
+        let sender = sender.with_context(cannot)?;
+        let origin = Uri::builder().scheme(scheme).authority(address).path_and_query("/").build()?;
         Ok(Self(KvClient::with_origin(Connection { sender }, origin)))
     }
 
@@ -58,6 +59,43 @@ impl Client {
             Call::Txn(txn) => self.0.txn(txn).await.map(drop),
         }
     }
+}
+
+async fn plain(address: &str) -> anyhow::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// A TLS connection to whoever is at `address`.
+pub(crate) async fn secure(address: &str) -> anyhow::Result<TlsStream<TcpStream>> {
+    static TLS: OnceLock<Arc<Tls>> = OnceLock::new();
+    let tls = match TLS.get() {
+        Some(tls) => tls,
+        None => {
+            let alpn = vec![b"h2".to_vec()];
+            let made =
+                Tls::load(etcd_tls::Options { skip_verify: true, client_alpn: alpn, ..Default::default() })?;
+            TLS.get_or_init(|| made)
+        }
+    };
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let connector = TlsConnector::from(tls.client_config()?);
+    Ok(connector.connect(tls.server_name(host)?, plain(address).await?).await?)
+}
+
+async fn shake<S>(stream: S) -> hyper::Result<SendRequest<Body>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .handshake(TokioIo::new(stream))
+        .await?;
+    // When it ends with an error, every request on it ends with that error too.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(sender)
 }
 
 impl Service<Request<Body>> for Connection {

@@ -6,6 +6,7 @@
 
 mod compare;
 mod connection;
+mod handshakes;
 mod keys;
 mod load;
 mod measures;
@@ -27,6 +28,7 @@ use crate::options::{Cli, Command};
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Handshakes(options) => handshakes::run(&options),
         Command::Suite(options) => suite::run(&options),
         Command::Put(options) => compare::run(&options.into_put()),
         Command::Range(options) => compare::run(&options.into_range()),

@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Txn(Txn),
     /// Read and write single keys
     Mixed(Mixed),
+    /// Make full TLS handshakes with one member
+    Handshakes(Handshakes),
     /// Run the table of docs/benchmarks.md and print it as Markdown
     Suite(Suite),
 }
@@ -82,6 +84,19 @@ pub(crate) struct Suite {
     pub(crate) total: u64,
     #[command(flatten)]
     pub(crate) run: Run,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Handshakes {
+    /// How many
+    #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) total: u64,
+    /// How many at once
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(crate) clients: u64,
+    /// The server to start [default: $ETCD_BIN]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) binary: Option<PathBuf>,
 }
 
 /// How reads are asked for.
@@ -146,7 +161,10 @@ pub(crate) struct Run {
     /// Another etcd to compare with: both clusters run, and the rounds alternate
     #[arg(long, value_name = "PATH")]
     pub(crate) against: Option<PathBuf>,
-    /// Rounds for each cluster [default: 1, or 5 with --against]
+    /// Compare TLS, with automatic certificates, with plain text: the same server twice
+    #[arg(long, conflicts_with_all = ["against", "endpoints"])]
+    pub(crate) tls: bool,
+    /// Rounds for each cluster [default: 1, or 5 with --against or --tls]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1000))]
     rounds: Option<u64>,
     /// Members of a cluster that is started
@@ -178,7 +196,7 @@ pub(crate) struct Job {
 
 impl Run {
     pub(crate) fn rounds(&self) -> u64 {
-        self.rounds.unwrap_or_else(|| if self.against.is_some() { 5 } else { 1 })
+        self.rounds.unwrap_or_else(|| if self.against.is_some() || self.tls { 5 } else { 1 })
     }
 
     pub(crate) fn threads(&self) -> usize {
@@ -245,7 +263,7 @@ mod tests {
             Command::Range(range) => Ok(range.into_range()),
             Command::Txn(txn) => Ok(txn.into_txn()),
             Command::Mixed(mixed) => Ok(mixed.into_mixed()),
-            Command::Suite(_) => Err("a suite".into()),
+            Command::Suite(_) | Command::Handshakes(_) => Err("no load".into()),
         }
     }
 
@@ -273,6 +291,7 @@ mod tests {
             "put --clients 0",
             "put --total 5 --duration 5",
             "put --endpoints a:1 --against b",
+            "put --tls --against b",
             "mixed --reads 101",
             "range --consistency x",
         ] {

@@ -64,7 +64,7 @@ fn connect(target: &Target, load: &Load, run: &Run) -> anyhow::Result<Vec<Worker
             // Every thread gets its share of connections, and every connection its share of clients.
             let own: Vec<_> = addresses.iter().skip(thread).step_by(threads).cloned().collect();
             let clients = share(load.clients, own.len(), addresses.len(), thread, threads);
-            Worker::connect(&own, clients, thread as u64 + 1)
+            Worker::connect(&own, target.is_tls, clients, thread as u64 + 1)
         })
         .collect()
 }

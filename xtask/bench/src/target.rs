@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use etcd_testkit::{Cluster, Probe, Usage, listener_on};
+use etcd_testkit::{Cluster, Probe, Security, Usage, listener_on};
 
 use crate::options::{Run, Spread};
 
@@ -19,6 +19,8 @@ pub(crate) struct Target {
     probes: Vec<Probe>,
     /// host:port of each member.
     addresses: Vec<String>,
+    /// Whether they speak TLS.
+    pub(crate) is_tls: bool,
     /// Its processes, as far as they run on this machine.
     pids: Vec<u32>,
     cluster: Option<Cluster>,
@@ -26,8 +28,9 @@ pub(crate) struct Target {
 
 impl Target {
     /// Starts a fresh cluster that runs `binary`.
-    pub(crate) fn start(binary: &Path, run: &Run) -> anyhow::Result<Self> {
+    pub(crate) fn start(binary: &Path, run: &Run, security: Security) -> anyhow::Result<Self> {
         let mut builder = Cluster::builder(binary).members(usize::try_from(run.members)?);
+        builder = builder.security(vec![security.clone()]);
         for argument in &run.server_argument {
             builder = builder.argument(argument);
         }
@@ -35,7 +38,7 @@ impl Target {
             builder = builder.parent_directory(directory);
         }
         let cluster = builder.start().with_context(|| format!("cannot start {}", binary.display()))?;
-        let mut target = Self::of(cluster.client_urls())?;
+        let mut target = Self::of(cluster.client_urls(), &security)?;
         target.pids = cluster.members().iter().filter_map(etcd_testkit::Member::pid).collect();
         target.label = label(binary);
         target.binary = Some(binary.to_owned());
@@ -45,7 +48,7 @@ impl Target {
 
     /// A cluster that runs already; its processes are known if they run on this machine.
     pub(crate) fn running(endpoints: &[String]) -> anyhow::Result<Self> {
-        let mut target = Self::of(endpoints.iter().map(|endpoint| url(endpoint)).collect())?;
+        let mut target = Self::of(endpoints.iter().map(|endpoint| url(endpoint)).collect(), &Security::Auto)?;
         target.pids = target.addresses.iter().filter_map(|address| local_pid(address)).collect();
         if target.pids.len() < target.addresses.len() {
             eprintln!(
@@ -56,13 +59,15 @@ impl Target {
         Ok(target)
     }
 
-    fn of(urls: Vec<String>) -> anyhow::Result<Self> {
-        let probes: Vec<_> = urls.iter().map(|url| Probe::new(url, "")).collect();
+    /// Whom https URLs lead to is not verified.
+    fn of(urls: Vec<String>, security: &Security) -> anyhow::Result<Self> {
+        let probes: Vec<_> = urls.iter().map(|url| Probe::with_security(url, "", security)).collect();
         let Some(first) = probes.first() else { bail!("no endpoints") };
         let version = first.version()?.server;
         let addresses = urls.iter().map(|url| host_and_port(url).to_owned()).collect();
+        let is_tls = urls.iter().any(|url| url.starts_with("https://"));
         let label = urls.join(",");
-        Ok(Self { label, binary: None, version, probes, addresses, pids: Vec::new(), cluster: None })
+        Ok(Self { label, binary: None, version, probes, addresses, is_tls, pids: Vec::new(), cluster: None })
     }
 
     /// Addresses for `count` connections.

@@ -43,14 +43,19 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Opens one connection to each of `addresses`, and shares them among `clients` clients.
-    pub(crate) fn connect(addresses: &[String], clients: u64, seed: u64) -> anyhow::Result<Self> {
+    pub(crate) fn connect(
+        addresses: &[String],
+        is_tls: bool,
+        clients: u64,
+        seed: u64,
+    ) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .context("cannot start a runtime")?;
         let mut connections = Vec::with_capacity(addresses.len());
         for address in addresses {
-            connections.push(runtime.block_on(Client::connect(address))?);
+            connections.push(runtime.block_on(Client::connect(address, is_tls))?);
         }
         let clients =
             (0..usize::try_from(clients)?).map(|i| connections[i % connections.len()].clone()).collect();

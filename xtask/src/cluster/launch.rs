@@ -56,7 +56,7 @@ impl<'a> Launched<'a> {
 
     /// Starts the member with this index and notes its process in `state` and on disk.
     pub(super) fn start(&mut self, state: &mut State, index: usize) -> anyhow::Result<()> {
-        let specs: Vec<_> = state.members.iter().map(|member| self.directory.spec(member)).collect();
+        let specs: Vec<_> = state.members.iter().map(|member| self.directory.spec(state, member)).collect();
         let log = self.directory.log(&state.members[index]);
         let new_paths = [log.clone(), specs[index].data_dir.clone()];
         self.created.extend(new_paths.into_iter().filter(|path| !path.exists()));
@@ -85,7 +85,7 @@ impl<'a> Launched<'a> {
             let roles: Vec<_> = self
                 .processes
                 .iter()
-                .map(|(index, _)| (*index, view::look_at(self.directory, &state.members[*index]).role))
+                .map(|(index, _)| (*index, view::look_at(self.directory, state, &state.members[*index]).role))
                 .collect();
             let words: Vec<_> = roles
                 .iter()

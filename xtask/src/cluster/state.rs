@@ -5,10 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use etcd_testkit::{MemberSpec, ProcessId};
+use etcd_testkit::{MemberSpec, ProcessId, Security};
 use serde::{Deserialize, Serialize};
 
-use crate::paths;
+use crate::{certs, paths};
 
 const FORMAT: u32 = 1;
 const STATE_FILE: &str = "cluster.json";
@@ -22,7 +22,23 @@ pub(super) struct State {
     pub(super) base_port: u16,
     /// Further arguments for every member.
     pub(super) arguments: Vec<String>,
+    /// What is spoken on all ports.
+    #[serde(default)]
+    pub(super) tls: Tls,
     pub(super) members: Vec<Member>,
+}
+
+/// What a cluster speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Tls {
+    /// Plain text
+    #[default]
+    Off,
+    /// Certificates of the members' own making; nobody is verified
+    Auto,
+    /// Certificates of an authority made for this cluster; everybody is verified
+    SelfSigned,
 }
 
 /// One member, and its process while it is meant to run.
@@ -68,7 +84,7 @@ impl State {
             Some(Member { name: format!("infra{index}"), client_port, peer_port, process: None })
         };
         let members = (0..count).map(member).collect::<Option<_>>().with_context(too_high)?;
-        Ok(Self { format: FORMAT, binary, base_port, arguments, members })
+        Ok(Self { format: FORMAT, binary, base_port, arguments, tls: Tls::Off, members })
     }
 }
 
@@ -105,12 +121,22 @@ impl Directory {
         if self.is_default { String::new() } else { format!(" --data {}", paths::short(&self.path)) }
     }
 
-    pub(super) fn spec(&self, member: &Member) -> MemberSpec {
+    /// Where the certificates of a cluster with [`Tls::SelfSigned`] are.
+    pub(super) fn certificates(&self) -> PathBuf {
+        self.path.join("certs")
+    }
+
+    pub(super) fn spec(&self, state: &State, member: &Member) -> MemberSpec {
         MemberSpec {
             name: member.name.clone(),
             client_port: member.client_port,
             peer_port: member.peer_port,
             data_dir: self.path.join(&member.name),
+            security: match state.tls {
+                Tls::Off => Security::Plain,
+                Tls::Auto => Security::Auto,
+                Tls::SelfSigned => Security::Files(certs::of_member(&self.certificates(), &member.name)),
+            },
         }
     }
 
@@ -173,6 +199,7 @@ impl Directory {
             removed(fs::remove_dir_all(self.path.join(&member.name)), &self.path.join(&member.name))?;
             removed(fs::remove_file(self.log(member)), &self.log(member))?;
         }
+        removed(fs::remove_dir_all(self.certificates()), &self.certificates())?;
         for name in [STATE_FILE, LOCK_FILE] {
             removed(fs::remove_file(self.path.join(name)), &self.path.join(name))?;
         }

@@ -9,9 +9,9 @@ use clap::Args;
 
 use super::launch::{Interrupt, Launched};
 use super::ports::check_free;
-use super::state::{Directory, State};
+use super::state::{Directory, State, Tls};
 use super::view::{self, Role};
-use crate::{cargo, paths};
+use crate::{cargo, certs, paths};
 
 const DEFAULT_MEMBERS: u16 = 3;
 const DEFAULT_BASE_PORT: u16 = 2379;
@@ -27,6 +27,9 @@ pub(super) struct Options {
     /// Run this server instead of building one [default: $ETCD_BIN]
     #[arg(long, value_name = "PATH")]
     binary: Option<PathBuf>,
+    /// What the members speak: off, auto or self-signed [default: off]
+    #[arg(long, value_name = "MODE")]
+    tls: Option<Tls>,
     /// How long the members may take to agree on a leader, in seconds
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     timeout: u64,
@@ -59,6 +62,11 @@ fn bring_up(directory: &Directory, options: &Options, before: Option<State>) -> 
     check_free(state.members.iter().filter(|member| member.running().is_none()))?;
     state.binary = binary(options, before.as_ref())?;
 
+    if state.tls == Tls::SelfSigned {
+        let names = state.members.iter().map(|member| member.name.as_str());
+        certs::for_local_members(&directory.certificates(), names)?;
+    }
+
     let interrupt = Interrupt::catch()?;
     let mut launched = Launched::new(directory, before);
     let missing: Vec<_> =
@@ -85,12 +93,16 @@ fn plan(options: &Options, before: Option<&State>) -> anyhow::Result<State> {
             }
             Ok(state)
         }
-        None => State::new(
-            PathBuf::new(),
-            options.members.unwrap_or(DEFAULT_MEMBERS),
-            options.base_port.unwrap_or(DEFAULT_BASE_PORT),
-            options.arguments.clone(),
-        ),
+        None => {
+            let mut state = State::new(
+                PathBuf::new(),
+                options.members.unwrap_or(DEFAULT_MEMBERS),
+                options.base_port.unwrap_or(DEFAULT_BASE_PORT),
+                options.arguments.clone(),
+            )?;
+            state.tls = options.tls.unwrap_or_default();
+            Ok(state)
+        }
     }
 }
 
@@ -98,6 +110,15 @@ fn plan(options: &Options, before: Option<&State>) -> anyhow::Result<State> {
 fn check_same(directory: &Directory, options: &Options, state: &State) -> anyhow::Result<()> {
     let members = options.members.is_some_and(|count| usize::from(count) != state.members.len());
     let ports = options.base_port.is_some_and(|port| port != state.base_port);
+    let tls = options.tls.is_some_and(|tls| tls != state.tls);
+    if tls {
+        bail!(
+            "the cluster in {} speaks another kind of TLS; remove it first (cargo xtask cluster{} down --purge), or \
+             choose another --data",
+            paths::short(directory.path()),
+            directory.option(),
+        );
+    }
     if members || ports {
         bail!(
             "the cluster in {} has {} members from port {} on; remove it first \
@@ -144,9 +165,18 @@ fn undo(directory: &Directory, existed: bool) -> anyhow::Result<()> {
 fn show(directory: &Directory, state: &State) {
     let rows = view::look(directory, state);
     print!("{}", view::table(directory, state, &rows));
+    let scheme = if state.tls == Tls::Off { "" } else { "https://" };
     let hosts: Vec<_> =
-        state.members.iter().map(|member| format!("127.0.0.1:{}", member.client_port)).collect();
-    let endpoints = hosts.join(",");
+        state.members.iter().map(|member| format!("{scheme}127.0.0.1:{}", member.client_port)).collect();
+    let certs = paths::short(&directory.certificates());
+    let security = match state.tls {
+        Tls::Off => String::new(),
+        Tls::Auto => " --insecure-skip-tls-verify --insecure-transport=false".to_owned(),
+        Tls::SelfSigned => {
+            format!(" --cacert={certs}/ca-client.crt --cert={certs}/root.crt --key={certs}/root.key")
+        }
+    };
+    let endpoints = hosts.join(",") + &security;
     let cluster = format!("cargo xtask cluster{}", directory.option());
     println!(
         "
@@ -167,7 +197,7 @@ mod tests {
 
     fn options(members: Option<u16>, base_port: Option<u16>, arguments: &[&str]) -> Options {
         let arguments = arguments.iter().map(ToString::to_string).collect();
-        Options { members, base_port, binary: None, timeout: 1, arguments }
+        Options { members, base_port, binary: None, tls: None, timeout: 1, arguments }
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub(super) struct Row {
 
 /// Looks at every member.
 pub(super) fn look(directory: &Directory, state: &State) -> Vec<Row> {
-    let mut rows: Vec<_> = state.members.iter().map(|member| look_at(directory, member)).collect();
+    let mut rows: Vec<_> = state.members.iter().map(|member| look_at(directory, state, member)).collect();
     if rows.iter().any(|row| row.id.is_none()) {
         let known = ids_by_name(directory, state, &rows);
         for (row, member) in rows.iter_mut().zip(&state.members) {
@@ -66,7 +66,7 @@ pub(super) fn look(directory: &Directory, state: &State) -> Vec<Row> {
 }
 
 /// Looks at one member, without asking the others.
-pub(super) fn look_at(directory: &Directory, member: &Member) -> Row {
+pub(super) fn look_at(directory: &Directory, state: &State, member: &Member) -> Row {
     let process = member.running();
     let Some(running) = &process else {
         let role = if member.process().is_some() { Role::Died } else { Role::Stopped };
@@ -75,7 +75,7 @@ pub(super) fn look_at(directory: &Directory, member: &Member) -> Row {
     if running.is_paused() {
         return Row { role: Role::Paused, id: None, process };
     }
-    match Probe::of(&directory.spec(member)).metrics() {
+    match Probe::of(&directory.spec(state, member)).metrics() {
         Err(_) => Row { role: Role::Starting, id: None, process },
         Ok(metrics) => {
             let role = match (metrics.is_leader(), metrics.has_leader()) {
@@ -92,7 +92,7 @@ pub(super) fn look_at(directory: &Directory, member: &Member) -> Row {
 pub(super) fn table(directory: &Directory, state: &State, rows: &[Row]) -> String {
     let mut table = Table::new(["NAME", "ID", "CLIENT URL", "PEER URL", "ROLE", "PID", "LOG"]);
     for (row, member) in rows.iter().zip(&state.members) {
-        let spec = directory.spec(member);
+        let spec = directory.spec(state, member);
         table.row([
             member.name.clone(),
             row.id.clone().unwrap_or_else(|| "-".to_owned()),
@@ -125,7 +125,7 @@ pub(super) fn status(directory: &Directory) -> anyhow::Result<ExitCode> {
 fn ids_by_name(directory: &Directory, state: &State, rows: &[Row]) -> Vec<(String, String)> {
     let answering = rows.iter().zip(&state.members).filter(|(row, _)| row.process.is_some());
     let awake = answering.filter(|(row, _)| row.role != Role::Paused);
-    let lists = awake.filter_map(|(_, member)| Probe::of(&directory.spec(member)).members().ok());
+    let lists = awake.filter_map(|(_, member)| Probe::of(&directory.spec(state, member)).members().ok());
     lists.take(1).flatten().map(|known| (known.name, format!("{:x}", known.id))).collect()
 }
 
