@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use etcd_it::{DEADLINE, Scratch, Server};
-use etcd_testkit::{MemberSpec, Probe, ReservedPort, reserve_ports, wait_until};
+use etcd_testkit::{MemberSpec, Probe, ReservedPort, Security, reserve_ports, wait_until};
 
 /// Name, ports and directory of a member; its ports stay reserved for as long as it lives.
 pub(crate) struct Lone {
@@ -21,6 +21,7 @@ impl Lone {
             client_port: ports[0].get(),
             peer_port: ports[1].get(),
             data_dir: scratch.join("data"),
+            security: Security::Plain,
         };
         Self { scratch, spec, _ports: ports }
     }

@@ -22,3 +22,5 @@ mod load;
 mod lone;
 #[cfg(test)]
 mod ops;
+#[cfg(test)]
+mod tls;

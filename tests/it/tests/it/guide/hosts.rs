@@ -10,10 +10,10 @@ pub(super) const CLUSTER: &str =
     "infra0=http://127.0.1.10:2380,infra1=http://127.0.1.11:2380,infra2=http://127.0.1.12:2380";
 
 /// The guide's addresses belong to one test at a time, whichever process it is in.
-pub(super) struct Addresses(#[expect(dead_code, reason = "held until dropped")] File);
+pub(crate) struct Addresses(#[expect(dead_code, reason = "held until dropped")] File);
 
 impl Addresses {
-    pub(super) fn take() -> Self {
+    pub(crate) fn take() -> Self {
         let file = File::create(std::env::temp_dir().join("etcd-it-guide.lock")).unwrap();
         file.lock().unwrap();
         wait_until("the guide's addresses to be free", DEADLINE, || {

@@ -4,7 +4,7 @@
 //! 127.0.2.10, .11 and .12. Names, flags, ports, token and order are the guide's.
 
 mod errors;
-mod hosts;
+pub(crate) mod hosts;
 
 use etcd_it::{Ctl, Scratch, Server};
 use etcd_testkit::Signal;

@@ -1,0 +1,10 @@
+//! TLS on both ports, seen by `curl`, `openssl s_client` and `etcdctl`.
+
+mod guide;
+mod handshakes;
+mod keys;
+mod material;
+mod members;
+mod rotation;
+mod stalled;
+mod start;

@@ -1,0 +1,176 @@
+//! Certificates that change while everything runs.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread::JoinHandle;
+
+use etcd_it::{DEADLINE, Scratch, cluster, foreign, start};
+use etcd_testkit::{Authority, Certificates, Leaf, MemberSpec, Probe, Security};
+
+use super::material::{Curl, Material, certificates, run, text, until};
+
+/// Two kinds of clients that must never fail: one that connects anew for each request, and one that stays connected.
+struct Load {
+    stop: Arc<AtomicBool>,
+    requests: Arc<AtomicU32>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    fn start(specs: &[MemberSpec]) -> Self {
+        let (stop, requests) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+        let mut threads = Vec::new();
+        for spec in specs {
+            let (stop, requests, spec) = (Arc::clone(&stop), Arc::clone(&requests), spec.clone());
+            threads.push(std::thread::spawn(move || {
+                let standing = Probe::patient(&spec, DEADLINE);
+                standing.version().unwrap();
+                let files = certificates(&spec);
+                let curl = Curl::trusting(&files.client_ca).unwrap().showing(&files.user);
+                let url = format!("{}/health?serializable=true", spec.client_url());
+                while !stop.load(Ordering::Relaxed) {
+                    standing.version().unwrap_or_else(|error| panic!("a standing connection: {error}"));
+                    curl.get(&url, &[]).unwrap_or_else(|error| panic!("a new connection: {error}"));
+                    requests.fetch_add(1, Ordering::Relaxed);
+                }
+            }));
+        }
+        Self { stop, requests, threads }
+    }
+
+    /// Waits until all clients have asked a few times more.
+    fn go_on(&self) {
+        let before = self.requests.load(Ordering::Relaxed);
+        until("the clients to go on", || {
+            let dead = self.threads.iter().any(JoinHandle::is_finished);
+            let more = self.requests.load(Ordering::Relaxed) - before;
+            if more >= 12 || dead { Ok(()) } else { Err(format!("{more} requests")) }
+        });
+    }
+
+    fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            thread.join().expect("no request fails");
+        }
+    }
+}
+
+/// The serial number of the certificate that is shown at `port`.
+fn serial(openssl: &std::path::Path, port: u16, files: &Certificates, peer: bool) -> String {
+    let own = if peer { &files.peer } else { &files.user };
+    let (cert, key) = (text(&own.cert), text(&own.key));
+    let address = format!("127.0.0.1:{port}");
+    let shaken = run(openssl, &["s_client", "-connect", &address, "-cert", &cert, "-key", &key]);
+    let file = files.user.cert.with_extension(format!("seen-{port}"));
+    fs::write(&file, shaken.stdout).unwrap();
+    let shown = run(openssl, &["x509", "-noout", "-serial", "-in", &text(&file)]);
+    String::from_utf8_lossy(&shown.stdout).trim().to_owned()
+}
+
+#[test]
+fn certificates_authorities_and_lists_under_load() {
+    let (Some(openssl), Some(_)) = (foreign("openssl"), foreign("curl")) else { return };
+    let scratch = Scratch::new();
+    let material = Material::new(&scratch);
+    let names = ["infra0", "infra1", "infra2"];
+    let crl = material.path("crl.pem");
+    material.clients.revoke(&crl, &[]).unwrap();
+    let security = names.map(|name| Security::Files(material.member(name))).to_vec();
+    let crl_flag = format!("--client-crl-file={}", text(&crl));
+    let mut cluster = start(cluster(3).security(security).argument(crl_flag));
+    let specs: Vec<MemberSpec> = cluster.members().iter().map(|member| member.spec().clone()).collect();
+    let load = Load::start(&specs);
+
+    // Certificates of both ports.
+    reissue(&material, &material.clients, &material.peers, &names, 0x1001);
+    wait_for_serial(&openssl, &specs, "1001");
+    load.go_on();
+
+    // Authorities: first both are trusted, then all certificates are new, then the old authority goes.
+    let fresh = Material::in_directory(&material.path("fresh"));
+    for name in ["ca-client.crt", "ca-peer.crt"] {
+        let both =
+            fs::read_to_string(material.path(name)).unwrap() + &fs::read_to_string(fresh.path(name)).unwrap();
+        replace(&material, name, &both);
+    }
+    reissue(&material, &fresh.clients, &fresh.peers, &names, 0x1002);
+    wait_for_serial(&openssl, &specs, "1002");
+    load.go_on();
+    let old = material.client("old", &Leaf::default());
+    fresh
+        .clients
+        .issue(&material.directory, "root", &Leaf { common_name: "root", ..Leaf::default() })
+        .unwrap();
+    load.go_on();
+    for name in ["ca-client.crt", "ca-peer.crt"] {
+        replace(&material, name, &fs::read_to_string(fresh.path(name)).unwrap());
+    }
+    let url = format!("{}/health", specs[0].client_url());
+    let outdated = Curl::trusting(&material.path("ca-client.crt")).unwrap().showing(&old);
+    refused_in_time(&outdated, &url, "a client of the old authority");
+    load.go_on();
+
+    // A client that is revoked, and let in again.
+    let leaf = Leaf { serial: Some(0x2002), ..Leaf::default() };
+    let other = fresh.clients.issue(&material.directory, "other", &leaf).unwrap();
+    let other = Curl::trusting(&material.path("ca-client.crt")).unwrap().showing(&other);
+    other.get(&url, &[]).unwrap();
+    fresh.clients.revoke(&crl, &[0x2002]).unwrap();
+    refused_in_time(&other, &url, "a revoked client");
+    load.go_on();
+    fresh.clients.revoke(&crl, &[]).unwrap();
+    until("the client to be let in again", || other.get(&url, &[]).map(drop));
+
+    // A broken file changes nothing.
+    replace(&material, "infra0-client.crt", "-----BEGIN CERTIFICATE-----\nrubbish\n");
+    let log = cluster.member(0).log().to_owned();
+    until("the broken file to be logged", || {
+        let said = fs::read_to_string(&log).unwrap_or_default();
+        if said.contains("the old ones stay in use") { Ok(()) } else { Err("nothing is said".to_owned()) }
+    });
+    load.go_on();
+    load.stop();
+    // The members have kept their connections, and can make new ones.
+    let leader = cluster.wait_for_leader().unwrap();
+    cluster.kill((leader + 1) % 3).unwrap();
+    cluster.start((leader + 1) % 3).unwrap_or_else(|error| panic!("{error}"));
+    if leader != 2 {
+        cluster.wait_for_health((leader + 1) % 3).unwrap();
+    }
+}
+
+fn reissue(material: &Material, clients: &Authority, peers: &Authority, names: &[&str], serial: u64) {
+    let hosts = ["127.0.0.1".to_owned(), "localhost".to_owned()];
+    for name in names {
+        let leaf = Leaf { common_name: name, hosts: &hosts, serial: Some(serial), ..Leaf::default() };
+        clients.issue(&material.directory, &format!("{name}-client"), &leaf).unwrap();
+        peers.issue(&material.directory, &format!("{name}-peer"), &leaf).unwrap();
+    }
+}
+
+fn wait_for_serial(openssl: &std::path::Path, specs: &[MemberSpec], want: &str) {
+    for spec in specs {
+        for (port, peer) in [(spec.client_port, false), (spec.peer_port, true)] {
+            until("the new certificate to be shown", || {
+                let serial = serial(openssl, port, certificates(spec), peer);
+                if serial == format!("serial={want}") { Ok(()) } else { Err(format!("{port}: {serial}")) }
+            });
+        }
+    }
+}
+
+fn refused_in_time(curl: &Curl, url: &str, who: &str) {
+    until(&format!("{who} to be refused"), || match curl.get(url, &[]) {
+        Err(_) => Ok(()),
+        Ok(answer) => Err(answer),
+    });
+}
+
+/// In one step, so that no reader sees half of it.
+fn replace(material: &Material, name: &str, text: &str) {
+    let beside = material.path("beside");
+    fs::write(&beside, text).unwrap();
+    fs::rename(&beside, material.path(name)).unwrap();
+}

@@ -1,0 +1,46 @@
+//! Handshakes that never end.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use etcd_it::DEADLINE;
+
+use super::material::{Curl, certificates, secure_member, start};
+
+/// Connections that begin a handshake and say no more; a process may often have 1024 files open.
+const STALLED: usize = 900;
+
+/// The first bytes of a TLS client hello.
+const BEGUN: &[u8] = &[0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00];
+
+#[test]
+fn stalled_handshakes_delay_nobody_and_are_closed() {
+    let (lone, _material) = secure_member();
+    let files = certificates(&lone.spec).clone();
+    let Some(curl) = Curl::trusting(&files.client_ca) else { return };
+    let curl = curl.showing(&files.user);
+    let server = start(&lone, &[]);
+    let mut stalled = Vec::new();
+    for number in 0..STALLED {
+        let port = if number % 4 == 3 { lone.spec.peer_port } else { lone.spec.client_port };
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.write_all(&BEGUN[..number % (BEGUN.len() + 1)]).unwrap();
+        stalled.push(stream);
+    }
+    let peers = Curl::trusting(&files.peer_ca).unwrap().showing(&files.peer);
+    for _ in 0..5 {
+        curl.get(&format!("{}/health", lone.spec.client_url()), &[]).unwrap();
+        peers.get(&format!("{}/members", lone.spec.peer_url()), &[]).unwrap();
+    }
+    // Each is closed by the server, with an alert or without.
+    for mut stream in stalled {
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        let mut rest = Vec::new();
+        match stream.read_to_end(&mut rest) {
+            Ok(_) => {}
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}"),
+        }
+    }
+    assert!(server.output().contains("TLS handshake timed out"), "{}", server.output());
+    curl.get(&format!("{}/health", lone.spec.client_url()), &[]).unwrap();
+}
