@@ -60,6 +60,9 @@ fn commit(shared: &Shared) {
     let result = catch_unwind(AssertUnwindSafe(|| write(disk, &buffer, mark, old)));
     match result {
         Ok(Ok(view)) => {
+            if let Some(journal) = shared.journal.lock().as_mut() {
+                journal.note(&buffer);
+            }
             thaw(shared, view);
             shared.durable.store(mark, Ordering::Release);
             shared.times.observe(started.elapsed());
@@ -88,7 +91,7 @@ fn freeze(shared: &Shared) -> Option<(Arc<Buffer>, u64, Meta)> {
 
 fn write(disk: &Disk, buffer: &Buffer, mark: u64, old: Meta) -> Result<View, redb::Error> {
     database::commit(&disk.database, buffer, mark, old)?;
-    View::open(&disk.database)
+    disk.view()
 }
 
 /// Shows readers the commit in place of the frozen buffer.

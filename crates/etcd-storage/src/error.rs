@@ -197,6 +197,56 @@ pub enum ReplaceError {
     Refused(#[from] WriteError),
 }
 
+/// A defragmentation was given up. The database stays as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DefragmentError {
+    /// There is one under way already.
+    #[error("a defragmentation is running already")]
+    Running,
+    /// The disk has too little room for a second file.
+    #[error("not enough free space beside {path}: {free} bytes, want {need}")]
+    NoSpace {
+        /// The new file.
+        path: PathBuf,
+        /// What it takes.
+        need: u64,
+        /// What there is.
+        free: u64,
+    },
+    /// The new file could not be created or synced.
+    #[error("could not write {path}")]
+    File {
+        /// The new file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The new database could not be written.
+    #[error("could not copy the database to {path}")]
+    Store {
+        /// The new file.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The new database could not be opened.
+    #[error("could not open the new database")]
+    Open(#[from] OpenError),
+    /// The new file could not be put in place.
+    #[error("could not put the new database in place")]
+    Place(#[source] Box<ReplaceError>),
+    /// The database was replaced by a received one meanwhile.
+    #[error("the database was replaced meanwhile")]
+    Replaced,
+    /// The database could not be read.
+    #[error("could not read the database")]
+    Read(#[from] ReadError),
+    /// The storage was closed, or a commit failed.
+    #[error("storage does not commit")]
+    Commit(#[from] WriteError),
+}
+
 impl ReadError {
     pub(crate) fn database(bucket: crate::Bucket, source: impl Into<redb::Error>) -> Self {
         Self::Database { bucket: bucket.name(), source: Box::new(source.into()) }

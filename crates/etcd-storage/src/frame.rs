@@ -8,7 +8,7 @@
 //! trailer  crc32c of everything before: u32
 //! ```
 //!
-//! Numbers are little-endian.
+//! Numbers are little-endian. Up to 511 zeros may follow.
 
 /// What every snapshot begins with.
 pub(crate) const MAGIC: &[u8; 16] = b"etcd-rs snapshot";
@@ -18,6 +18,15 @@ pub(crate) const VERSION: u32 = 1;
 
 /// Magic, version and mark.
 pub(crate) const HEADER_BYTES: usize = MAGIC.len() + 4 + 8;
+
+/// What a row has beside key and value: bucket and two lengths.
+pub(crate) const ROW_BYTES: usize = 1 + 4 + 4;
+
+/// End marker and row count.
+pub(crate) const END_BYTES: usize = 1 + 8;
+
+/// The checksum.
+pub(crate) const TRAILER_BYTES: usize = 4;
 
 /// The longest key.
 pub(crate) const MAX_KEY_BYTES: usize = 1 << 20;

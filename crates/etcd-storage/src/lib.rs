@@ -32,8 +32,10 @@ mod bucket;
 mod buffer;
 mod committer;
 mod database;
+mod defragment;
 mod error;
 mod frame;
+mod journal;
 mod options;
 mod read;
 mod receive;
@@ -48,9 +50,12 @@ mod tests;
 
 pub use batch::Batch;
 pub use bucket::Bucket;
-pub use error::{OpenError, ReadError, ReceiveError, ReplaceError, SnapshotError, WriteError};
+pub use defragment::Defragmented;
+pub use error::{
+    DefragmentError, OpenError, ReadError, ReceiveError, ReplaceError, SnapshotError, WriteError,
+};
 pub use options::{Faults, Options};
 pub use receive::receive;
 pub use snapshot::Snapshot;
 pub use storage::{Size, Storage};
-pub use timing::COMMIT_BOUNDS_MS;
+pub use timing::{COMMIT_BOUNDS_MS, DEFRAGMENT_BOUNDS_MS, SNAPSHOT_BOUNDS_MS};

@@ -1,6 +1,7 @@
 //! Reading: the active buffer over the frozen one over the last commit.
 
 use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -36,19 +37,53 @@ impl Storage {
         bucket: Bucket,
         keys: &[impl AsRef<[u8]>],
     ) -> Result<Vec<Option<Bytes>>, ReadError> {
-        let (buffered, view) = {
-            let state = self.shared().state.read();
-            let active = state.active.overlay(bucket);
-            let frozen = state.frozen.as_ref().map(|frozen| frozen.overlay(bucket));
-            let find = |key: &[u8]| active.get(key).or_else(|| frozen.and_then(|frozen| frozen.get(key)));
-            let buffered: Vec<_> = keys.iter().map(|key| find(key.as_ref()).cloned()).collect();
-            (buffered, state.view.clone().ok_or(ReadError::Closed)?)
-        };
+        let (buffered, view) = self.look_up(bucket, keys)?;
         buffered
             .into_iter()
             .zip(keys)
             .map(|(found, key)| found.map_or_else(|| view.get(bucket, key.as_ref()), Ok))
             .collect()
+    }
+
+    /// Shows `visit` the values of many keys, in their order and as of one moment, until it breaks. Copies nothing.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub fn visit_many(
+        &self,
+        bucket: Bucket,
+        keys: &[impl AsRef<[u8]>],
+        mut visit: impl FnMut(Option<&[u8]>) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        let (buffered, view) = self.look_up(bucket, keys)?;
+        for (found, key) in buffered.into_iter().zip(keys) {
+            let flow = match found {
+                Some(value) => visit(value.as_deref()),
+                None => view.visit(bucket, key.as_ref(), &mut visit)?,
+            };
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the buffers say about each key, and the view below them.
+    #[expect(
+        clippy::type_complexity,
+        reason = "one value for each key, if the buffers know it, which may be none"
+    )]
+    fn look_up(
+        &self,
+        bucket: Bucket,
+        keys: &[impl AsRef<[u8]>],
+    ) -> Result<(Vec<Option<Option<Bytes>>>, Arc<View>), ReadError> {
+        let state = self.shared().state.read();
+        let active = state.active.overlay(bucket);
+        let frozen = state.frozen.as_ref().map(|frozen| frozen.overlay(bucket));
+        let find = |key: &[u8]| active.get(key).or_else(|| frozen.and_then(|frozen| frozen.get(key)));
+        let buffered = keys.iter().map(|key| find(key.as_ref()).cloned()).collect();
+        Ok((buffered, state.view.clone().ok_or(ReadError::Closed)?))
     }
 
     /// Shows `visit` the rows in a range of keys, ascending, as of one moment, until it breaks.

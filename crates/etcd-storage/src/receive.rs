@@ -25,7 +25,8 @@ const CACHE_BYTES: usize = 32 << 20;
 
 /// Writes a new database file at `path` from the stream of [`crate::Snapshot::write_to`]. Returns its mark.
 ///
-/// The stream has to end after the snapshot. Memory is bounded, whatever the stream claims. When it returns, the file
+/// The stream has to end after the snapshot, but for up to 511 zeros: a snapshot that was kept as a file is filled to
+/// whole blocks of 512 bytes. Memory is bounded, whatever the stream claims. When it returns, the file
 /// is complete, verified and synced; [`crate::Storage::open`] and [`crate::Storage::replace_with`] take it.
 ///
 /// # Errors
@@ -66,6 +67,9 @@ fn fill(path: &Path, file: &File, reader: &mut dyn Read) -> Result<u64, ReceiveE
     database.close().map_err(|e| store(Box::new(e)))?;
     Ok(meta.mark)
 }
+
+/// What a snapshot that was kept as a file is filled to a multiple of.
+const BLOCK_BYTES: u64 = 512;
 
 type Row = (Bucket, Vec<u8>, Vec<u8>);
 
@@ -158,8 +162,10 @@ fn read_end(source: &mut Source<'_>, count: u64) -> Result<(), ReceiveError> {
         return Err(ReceiveError::Checksum { found, want });
     }
     let offset = source.offset;
-    match source.reader.read(&mut [0]) {
-        Ok(0) => Ok(()),
+    let mut rest = Vec::new();
+    let read = (&mut source.reader).take(BLOCK_BYTES).read_to_end(&mut rest);
+    match read {
+        Ok(len) if (len as u64) < BLOCK_BYTES && rest.iter().all(|byte| *byte == 0) => Ok(()),
         Ok(_) => Err(ReceiveError::Frame { offset, what: "bytes after the end" }),
         Err(error) => Err(ReceiveError::Stream { offset, source: error }),
     }

@@ -10,8 +10,9 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use redb::Database;
 
 use crate::buffer::Buffer;
-use crate::timing::CommitTimes;
-use crate::view::View;
+use crate::journal::Journal;
+use crate::timing::{COMMIT_BOUNDS_MS, DEFRAGMENT_BOUNDS_MS, SNAPSHOT_BOUNDS_MS, Times};
+use crate::view::{Keeper, View};
 use crate::{Batch, Options, WriteError};
 
 /// How long the buffer may get before writers wait for a commit, as a multiple of `batch_limit`.
@@ -42,7 +43,13 @@ pub(crate) struct Shared {
     /// Tells everybody else that a commit ended.
     pub(crate) done: Condvar,
     pub(crate) durable: AtomicU64,
-    pub(crate) times: CommitTimes,
+    pub(crate) times: Times,
+    pub(crate) defragment_times: Times,
+    pub(crate) snapshot_times: Arc<Times>,
+    /// Held for the length of a defragmentation.
+    pub(crate) defragmentation: Mutex<()>,
+    /// What commits change, while somebody wants to know. Locked after `disk`, for moments.
+    pub(crate) journal: Mutex<Option<Journal>>,
     /// An empty buffer with the memory of an earlier one.
     pub(crate) spare: Mutex<Option<Buffer>>,
     total_bytes: AtomicU64,
@@ -53,6 +60,24 @@ pub(crate) struct Shared {
 pub(crate) struct Disk {
     pub(crate) database: Database,
     pub(crate) file: File,
+    /// What every view of this database holds.
+    pub(crate) keeper: Arc<Keeper>,
+}
+
+impl Disk {
+    pub(crate) fn new(database: Database, file: File) -> Self {
+        Self { database, file, keeper: Arc::default() }
+    }
+
+    /// The database as its last commit left it.
+    pub(crate) fn view(&self) -> Result<View, redb::Error> {
+        View::open(&self.database, &self.keeper)
+    }
+
+    /// Stays open for the views of it.
+    pub(crate) fn retire(self) {
+        self.keeper.keep(self.database);
+    }
 }
 
 /// What readers see: `active` over `frozen` over `view`.
@@ -102,7 +127,11 @@ impl Shared {
             wake: Condvar::new(),
             done: Condvar::new(),
             durable: AtomicU64::new(meta.mark),
-            times: CommitTimes::default(),
+            times: Times::new(&COMMIT_BOUNDS_MS),
+            defragment_times: Times::new(&DEFRAGMENT_BOUNDS_MS),
+            snapshot_times: Arc::new(Times::new(&SNAPSHOT_BOUNDS_MS)),
+            defragmentation: Mutex::new(()),
+            journal: Mutex::new(None),
             spare: Mutex::default(),
             total_bytes: AtomicU64::new(0),
             used_bytes: AtomicU64::new(0),
@@ -163,6 +192,17 @@ impl Shared {
     pub(crate) fn sizes(&self) -> (u64, u64) {
         let total = self.total_bytes.load(Ordering::Relaxed);
         (total, self.used_bytes.load(Ordering::Relaxed).min(total))
+    }
+
+    /// Sleeps, unless the committer stops.
+    pub(crate) fn pause_defragmentation(&self, time: Duration) {
+        let deadline = Instant::now() + time;
+        let mut control = self.control.lock();
+        while !control.stop && !control.stopped {
+            if self.done.wait_until(&mut control, deadline).timed_out() {
+                return;
+            }
+        }
     }
 
     fn is_due(&self, active: &Buffer) -> bool {

@@ -3,10 +3,14 @@
 use std::io::{self, Write};
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::frame::{MAGIC, MAX_KEY_BYTES, MAX_VALUE_BYTES, VERSION};
+use crate::frame::{
+    END_BYTES, HEADER_BYTES, MAGIC, MAX_KEY_BYTES, MAX_VALUE_BYTES, ROW_BYTES, TRAILER_BYTES, VERSION,
+};
+use crate::timing::Times;
 use crate::view::View;
 use crate::{Bucket, ReadError, SnapshotError, buffer};
 
@@ -19,11 +23,12 @@ const CHUNK_BYTES: usize = 64 << 10;
 #[derive(Clone)]
 pub struct Snapshot {
     view: Arc<View>,
+    times: Arc<Times>,
 }
 
 impl Snapshot {
-    pub(crate) fn new(view: Arc<View>) -> Self {
-        Self { view }
+    pub(crate) fn new(view: Arc<View>, times: Arc<Times>) -> Self {
+        Self { view, times }
     }
 
     /// The mark of the newest batch it holds.
@@ -69,6 +74,7 @@ impl Snapshot {
     /// # Errors
     /// The database could not be read, or the writer failed.
     pub fn write_to(&self, writer: &mut dyn Write) -> Result<u64, SnapshotError> {
+        let started = Instant::now();
         let mut sink = Sink { writer, chunk: Vec::with_capacity(CHUNK_BYTES), sent: 0, checksum: 0 };
         sink.chunk.extend_from_slice(MAGIC);
         sink.chunk.extend_from_slice(&VERSION.to_le_bytes());
@@ -83,7 +89,44 @@ impl Snapshot {
         }
         sink.chunk.push(0);
         sink.chunk.extend_from_slice(&rows.to_le_bytes());
-        sink.finish().map_err(|source| SnapshotError::Send { source })
+        let sent = sink.finish().map_err(|source| SnapshotError::Send { source })?;
+        self.times.observe(started.elapsed());
+        Ok(sent)
+    }
+
+    /// How many bytes [`Snapshot::write_to`] sends.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub fn encoded_len(&self) -> Result<u64, ReadError> {
+        let rows = self.view.rows()?;
+        let around = HEADER_BYTES + END_BYTES + TRAILER_BYTES;
+        Ok(self.view.meta().bytes + rows * ROW_BYTES as u64 + around as u64)
+    }
+
+    /// CRC-32C over the names of the buckets, by name, each followed by its keys and values; without the rows that
+    /// `is_ignored` tells.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    ///
+    /// # Source
+    /// etcd `server/storage/backend/backend.go` Hash.
+    pub fn hash(&self, is_ignored: impl Fn(Bucket, &[u8]) -> bool) -> Result<u32, ReadError> {
+        let mut buckets = Bucket::ALL;
+        buckets.sort_unstable_by_key(|bucket| bucket.name());
+        let mut hash = 0;
+        for bucket in buckets {
+            hash = crc32c::crc32c_append(hash, bucket.name().as_bytes());
+            self.range(bucket, Bound::Unbounded, Bound::Unbounded, |key, value| {
+                if !is_ignored(bucket, key) {
+                    hash = crc32c::crc32c_append(hash, key);
+                    hash = crc32c::crc32c_append(hash, value);
+                }
+                ControlFlow::Continue(())
+            })?;
+        }
+        Ok(hash)
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tracing::info;
 
+use crate::defragment::remove_leftover;
 use crate::shared::{Disk, Shared};
 use crate::view::View;
 use crate::{
@@ -46,10 +47,13 @@ impl Storage {
     /// # Errors
     /// [`OpenError::Locked`] while another handle has the file open.
     pub fn open(options: Options) -> Result<Self, OpenError> {
+        remove_leftover(&options.path)
+            .map_err(|source| OpenError::File { path: options.path.clone(), source })?;
         let (database, file) = database::open(&options)?;
-        let view = open_view(&database, &options.path)?;
+        let disk = Disk::new(database, file);
+        let view = open_view(&disk, &options.path)?;
         info!(path = %options.path.display(), mark = view.meta().mark, "opened database");
-        let shared = Arc::new(Shared::new(options, Disk { database, file }, view));
+        let shared = Arc::new(Shared::new(options, disk, view));
         let thread = std::thread::Builder::new()
             .name("storage-commit".into())
             .spawn({
@@ -104,13 +108,19 @@ impl Storage {
     pub fn snapshot(&self) -> Result<Snapshot, SnapshotError> {
         self.commit()?;
         let view = self.shared().state.read().view.clone().ok_or(ReadError::Closed)?;
-        Ok(Snapshot::new(view))
+        Ok(Snapshot::new(view, Arc::clone(&self.shared().snapshot_times)))
     }
 
     /// How long commits took: how many fell into each bucket of [`crate::COMMIT_BOUNDS_MS`] (the last one has no upper
     /// bound), and the sum.
     pub fn commit_times(&self) -> (Vec<u64>, Duration) {
         self.shared().times.read()
+    }
+
+    /// How long it took to send snapshots, as [`Storage::commit_times`] tells it of commits, in the buckets of
+    /// [`crate::SNAPSHOT_BOUNDS_MS`].
+    pub fn snapshot_times(&self) -> (Vec<u64>, Duration) {
+        self.shared().snapshot_times.read()
     }
 
     /// The size of the file, as of the last commit.
@@ -132,9 +142,12 @@ impl Storage {
         shared.state.read().check()?;
         let options = Options { path: path.to_owned(), ..shared.options.clone() };
         let (database, file) = database::open(&options)?;
-        let view = Arc::new(open_view(&database, path)?);
-        move_over(&file, path, &shared.options.path)?;
+        let new = Disk::new(database, file);
+        let view = Arc::new(open_view(&new, path)?);
+        move_over(&new.file, path, &shared.options.path)?;
         let meta = view.meta();
+        // Whoever copies the current one has to begin again.
+        *shared.journal.lock() = None;
         let old = {
             let mut state = shared.state.write();
             state.mark = meta.mark;
@@ -144,9 +157,10 @@ impl Storage {
         };
         drop(old);
         shared.durable.store(meta.mark, Ordering::Release);
-        let new = Disk { database, file };
         shared.measure(&new);
-        drop(disk.replace(new));
+        if let Some(old) = disk.replace(new) {
+            old.retire();
+        }
         info!(mark = meta.mark, "replaced database");
         Ok(())
     }
@@ -195,13 +209,12 @@ impl Drop for Handle {
     }
 }
 
-fn open_view(database: &redb::Database, path: &Path) -> Result<View, OpenError> {
-    View::open(database)
-        .map_err(|source| OpenError::Prepare { path: path.to_owned(), source: Box::new(source) })
+pub(crate) fn open_view(disk: &Disk, path: &Path) -> Result<View, OpenError> {
+    disk.view().map_err(|source| OpenError::Prepare { path: path.to_owned(), source: Box::new(source) })
 }
 
 /// Syncs `file`, which is at `from`, and moves it to `to`.
-fn move_over(file: &File, from: &Path, to: &Path) -> Result<(), ReplaceError> {
+pub(crate) fn move_over(file: &File, from: &Path, to: &Path) -> Result<(), ReplaceError> {
     file.sync_all()
         .and_then(|()| fs::rename(from, to))
         .and_then(|()| sync_parent(to))

@@ -2,6 +2,7 @@
 
 mod buffer;
 mod crash;
+mod defragment;
 mod faults;
 mod model;
 mod open;

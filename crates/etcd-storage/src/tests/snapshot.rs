@@ -16,8 +16,9 @@ fn sample(storage: &Storage, rows: u32) {
 fn stream(storage: &Storage) -> Vec<u8> {
     let snapshot = storage.snapshot().unwrap();
     let mut stream = Vec::new();
+    let announced = snapshot.encoded_len().unwrap();
     let sent = snapshot.write_to(&mut stream).unwrap();
-    assert_eq!(sent, stream.len() as u64);
+    assert_eq!((sent, announced), (stream.len() as u64, stream.len() as u64));
     stream
 }
 
@@ -33,6 +34,19 @@ fn a_received_database_equals_the_sent_one() {
         let received = open_manual(&path);
         assert_eq!(received.durable_mark(), 42);
         assert!(content(&received) == content(&storage));
+    }
+}
+
+#[test]
+fn a_stream_may_be_filled_with_zeros_to_a_whole_block() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = open_manual(&dir.path().join("db"));
+    sample(&storage, 3);
+    for (zeros, is_taken) in [(1, true), (511, true), (512, false)] {
+        let mut stream = stream(&storage);
+        stream.resize(stream.len() + zeros, 0);
+        let path = dir.path().join(format!("to-{zeros}"));
+        assert_eq!(receive(&path, &mut stream.as_slice()).is_ok(), is_taken, "{zeros}");
     }
 }
 
