@@ -55,6 +55,10 @@ impl Hashes {
         self.hashes.lock().clear();
     }
 
+    pub(crate) fn all(&self) -> Vec<HashKv> {
+        self.hashes.lock().clone()
+    }
+
     fn get(&self, revision: i64) -> Option<HashKv> {
         self.hashes.lock().iter().find(|hash| hash.hash_revision == revision).copied()
     }

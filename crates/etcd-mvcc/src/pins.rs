@@ -25,6 +25,18 @@ impl Pins {
         Pin { pins: self, revision }
     }
 
+    /// Ends the hold of one reader, whose pin was forgotten.
+    pub(crate) fn release(&self, revision: i64) {
+        let mut readers = self.readers.lock();
+        if let Some(count) = readers.get_mut(&revision) {
+            *count -= 1;
+            if *count == 0 {
+                readers.remove(&revision);
+                self.released.notify_all();
+            }
+        }
+    }
+
     /// Waits until nobody reads below `revision`, but no longer than `limit`.
     pub(crate) fn wait_below(&self, revision: i64, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
@@ -40,13 +52,6 @@ impl Pins {
 
 impl Drop for Pin<'_> {
     fn drop(&mut self) {
-        let mut readers = self.pins.readers.lock();
-        if let Some(count) = readers.get_mut(&self.revision) {
-            *count -= 1;
-            if *count == 0 {
-                readers.remove(&self.revision);
-                self.pins.released.notify_all();
-            }
-        }
+        self.pins.release(self.revision);
     }
 }

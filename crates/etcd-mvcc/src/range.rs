@@ -60,11 +60,11 @@ fn fetch_limit(request: &RangeRequest) -> usize {
 }
 
 /// Whether keys come in that order anyway. No order counts as such, whatever the target.
-fn is_key_order(target: i32, order: i32) -> bool {
+pub(crate) fn is_key_order(target: i32, order: i32) -> bool {
     order == SortOrder::None as i32 || (target == SortTarget::Key as i32 && order == SortOrder::Ascend as i32)
 }
 
-fn has_filter(request: &RangeRequest) -> bool {
+pub(crate) fn has_filter(request: &RangeRequest) -> bool {
     request.min_mod_revision != 0
         || request.max_mod_revision != 0
         || request.min_create_revision != 0

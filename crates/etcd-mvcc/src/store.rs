@@ -166,6 +166,11 @@ impl Store {
         hash::hash_kv(self.inner(), revision)
     }
 
+    /// The hashes that the last compactions left, by ascending revision: what [`Store::hash_kv`] still knows of those.
+    pub fn compaction_hashes(&self) -> Vec<HashKv> {
+        self.inner().hashes.all()
+    }
+
     /// Loads everything anew, after the storage was given another database. No [`crate::WriteTxn`] may be open.
     ///
     /// # Errors

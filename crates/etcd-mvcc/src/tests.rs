@@ -4,6 +4,7 @@ mod compaction;
 mod key_index;
 mod model;
 mod range;
+mod reader;
 mod txn;
 
 use std::path::Path;

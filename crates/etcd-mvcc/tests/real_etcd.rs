@@ -135,20 +135,62 @@ impl Pair {
     }
 }
 
-#[test]
-fn hashes_equal_those_of_a_real_etcd() {
-    let dir = tempfile::tempdir().unwrap();
-    let Some(etcd) = Etcd::start(dir.path()) else {
+/// Both, empty; none, loudly, if there is no etcd.
+#[expect(clippy::print_stderr, reason = "says what is not tested")]
+fn start(dir: &Path) -> Option<Pair> {
+    let Some(etcd) = Etcd::start(dir) else {
         assert!(
             std::env::var_os("CI").is_none_or(|value| value != "true"),
             "etcd and etcdctl are not installed"
         );
         eprintln!("\n*** SKIPPED: etcd and etcdctl are not installed, no hash was compared ***\n");
-        return;
+        return None;
     };
-    let storage = Storage::open(etcd_storage::Options::new(dir.path().join("db"))).unwrap();
+    let storage = Storage::open(etcd_storage::Options::new(dir.join("db"))).unwrap();
     let (store, writer) = Store::open(storage, Options::default()).unwrap();
-    let mut pair = Pair { etcd, store, writer, mark: 0 };
+    Some(Pair { etcd, store, writer, mark: 0 })
+}
+
+#[test]
+fn hashes_equal_after_random_histories() {
+    let seed = std::env::var("HASH_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        u64::try_from(now.as_millis()).unwrap()
+    });
+    eprintln!("HASH_SEED={seed}");
+    let dir = tempfile::tempdir().unwrap();
+    let Some(mut pair) = start(dir.path()) else { return };
+    let mut state = seed | 1;
+    let mut below = |bound: i64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        i64::try_from(state % u64::try_from(bound).unwrap()).unwrap()
+    };
+    for step in 0..150 {
+        // Few keys, so that they are overwritten, deleted and made anew.
+        let (key, other) = (format!("k{}", below(6)), format!("k{}", below(7)));
+        match below(20) {
+            0..=11 => pair.put(&key, &"v".repeat(usize::try_from(below(50)).unwrap()), None),
+            12..=15 => pair.delete(&key, ""),
+            16 => pair.delete(&key, &other),
+            _ => {
+                let (from, to) = (pair.store.compact_revision().max(0) + 1, pair.store.revision());
+                if from <= to {
+                    pair.compact(from + below(to - from + 1));
+                    let hash = pair.store.hash_kv(0).unwrap().hash;
+                    assert_eq!(hash, pair.etcd.hash(0), "HASH_SEED={seed}, step {step}");
+                }
+            }
+        }
+    }
+    pair.check(&format!("HASH_SEED={seed}"));
+}
+
+#[test]
+fn hashes_equal_those_of_a_real_etcd() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(mut pair) = start(dir.path()) else { return };
     pair.check("empty");
 
     pair.put("a", "1", None);
