@@ -3,9 +3,11 @@
 use bytes::{Bytes, BytesMut};
 use etcd_auth::Identity;
 use etcd_proto::etcdserverpb::{
-    CompactionRequest, DeleteRangeRequest, PutRequest, RequestHeader, TxnRequest,
+    AlarmRequest, CompactionRequest, DeleteRangeRequest, PutRequest, RequestHeader, TxnRequest,
 };
-use etcd_proto::membershippb::{ClusterMemberAttrSetRequest, ClusterVersionSetRequest};
+use etcd_proto::membershippb::{
+    ClusterMemberAttrSetRequest, ClusterVersionSetRequest, DowngradeInfoSetRequest,
+};
 use etcd_proto::prost::encoding::{DecodeContext, WireType, decode_key, message, skip_field, uint64};
 use etcd_proto::prost::{self, Message};
 
@@ -18,9 +20,11 @@ mod field {
     pub(super) const DELETE_RANGE: u32 = 5;
     pub(super) const TXN: u32 = 6;
     pub(super) const COMPACTION: u32 = 7;
+    pub(super) const ALARM: u32 = 10;
     pub(super) const HEADER: u32 = 100;
     pub(super) const CLUSTER_VERSION_SET: u32 = 1300;
     pub(super) const CLUSTER_MEMBER_ATTR_SET: u32 = 1301;
+    pub(super) const DOWNGRADE_INFO_SET: u32 = 1302;
 }
 
 /// The bytes of a normal entry are not a request.
@@ -66,10 +70,14 @@ pub enum Request {
     Compaction(CompactionRequest),
     /// About users and roles.
     Auth(AuthRequest),
+    /// Raise or clear an alarm.
+    Alarm(AlarmRequest),
     /// Raise the version that all members speak.
     ClusterVersionSet(ClusterVersionSetRequest),
     /// Publish a member's name and client URLs.
     ClusterMemberAttrSet(ClusterMemberAttrSetRequest),
+    /// Begin or end a downgrade.
+    DowngradeInfoSet(DowngradeInfoSetRequest),
 }
 
 impl Envelope {
@@ -122,6 +130,8 @@ impl Request {
             Self::Txn(request) => message::encoded_len(field::TXN, request),
             Self::Compaction(request) => message::encoded_len(field::COMPACTION, request),
             Self::Auth(request) => request.encoded_len(),
+            Self::Alarm(request) => message::encoded_len(field::ALARM, request),
+            Self::DowngradeInfoSet(request) => message::encoded_len(field::DOWNGRADE_INFO_SET, request),
             Self::ClusterVersionSet(request) => message::encoded_len(field::CLUSTER_VERSION_SET, request),
             Self::ClusterMemberAttrSet(request) => {
                 message::encoded_len(field::CLUSTER_MEMBER_ATTR_SET, request)
@@ -136,6 +146,8 @@ impl Request {
             Self::Txn(request) => message::encode(field::TXN, request, buffer),
             Self::Compaction(request) => message::encode(field::COMPACTION, request, buffer),
             Self::Auth(request) => request.encode(buffer),
+            Self::Alarm(request) => message::encode(field::ALARM, request, buffer),
+            Self::DowngradeInfoSet(request) => message::encode(field::DOWNGRADE_INFO_SET, request, buffer),
             Self::ClusterVersionSet(request) => message::encode(field::CLUSTER_VERSION_SET, request, buffer),
             Self::ClusterMemberAttrSet(request) => {
                 message::encode(field::CLUSTER_MEMBER_ATTR_SET, request, buffer);
@@ -154,6 +166,8 @@ impl Request {
             field::DELETE_RANGE => Self::DeleteRange(sub_message(wire_type, data)?),
             field::TXN => Self::Txn(sub_message(wire_type, data)?),
             field::COMPACTION => Self::Compaction(sub_message(wire_type, data)?),
+            field::ALARM => Self::Alarm(sub_message(wire_type, data)?),
+            field::DOWNGRADE_INFO_SET => Self::DowngradeInfoSet(sub_message(wire_type, data)?),
             field::CLUSTER_VERSION_SET => Self::ClusterVersionSet(sub_message(wire_type, data)?),
             field::CLUSTER_MEMBER_ATTR_SET => Self::ClusterMemberAttrSet(sub_message(wire_type, data)?),
             _ => match AuthRequest::decode_field(tag, wire_type, data)? {

@@ -14,17 +14,21 @@
 //!
 //! It does not know Raft: a membership change is handed to whoever runs Raft through [`Reconfigure`].
 
+mod alarms;
 mod auth;
 mod conf_change;
 mod conf_state;
+mod downgrade;
 mod envelope;
 mod machine;
 mod members;
 mod outcome;
 
+pub use alarms::{AlarmState, AlarmsError};
 pub use auth::{AuthEvent, AuthLoadError, AuthRequest, AuthState, LeaseKeys};
 pub use conf_change::ConfChangeError;
 pub use conf_state::ConfStateError;
+pub use downgrade::{Downgrade, DowngradeError, DowngradeState};
 pub use envelope::{DecodeError, Envelope, Request};
 pub use machine::{Fatal, Machine, Observer, OpenError, Options, Reconfigure};
 pub use members::{ClusterState, LoadError, MembershipChange};

@@ -7,9 +7,11 @@ use etcd_proto::raftpb::{ConfChange, ConfState, Entry, EntryType};
 use etcd_storage::{Bucket, Storage};
 use tracing::warn;
 
+use crate::alarms::{AlarmState, AlarmsError};
 use crate::auth::{AuthEvent, AuthLoadError, AuthState};
 use crate::conf_change::ConfChangeError;
 use crate::conf_state::ConfStateError;
+use crate::downgrade::{DowngradeError, DowngradeState};
 use crate::envelope::{DecodeError, Envelope, Request};
 use crate::members::{ClusterState, MembershipChange};
 use crate::outcome::{ApplyError, Outcome, Response};
@@ -37,6 +39,12 @@ pub enum OpenError {
     /// The users and roles cannot be read.
     #[error("cannot read users and roles")]
     Auth(#[from] AuthLoadError),
+    /// The alarms cannot be read.
+    #[error("cannot read the alarms")]
+    Alarms(#[from] AlarmsError),
+    /// The downgrade that is under way cannot be read.
+    #[error("cannot read the downgrade")]
+    Downgrade(#[from] DowngradeError),
     /// Raft's configuration cannot be read.
     #[error("cannot read the raft configuration")]
     ConfState(#[from] ConfStateError),
@@ -125,6 +133,8 @@ pub struct Machine {
     writer: Writer,
     cluster: ClusterState,
     auth: AuthState,
+    alarms: AlarmState,
+    downgrade: DowngradeState,
     conf_state: Option<ConfState>,
     max_learners: usize,
     applied: u64,
@@ -143,11 +153,26 @@ impl Machine {
         let (store, writer) = Store::open(storage.clone(), options.mvcc)?;
         cluster.load(&storage)?;
         let auth = AuthState::open(&storage)?;
+        let (alarms, downgrade) = (AlarmState::default(), DowngradeState::default());
+        alarms.load(&storage)?;
+        downgrade.load(&storage)?;
         let conf_state = conf_state::load(&storage)?;
         let applied = storage.durable_mark();
         let term = load_term(&storage)?;
         let max_learners = options.max_learners;
-        Ok(Self { storage, store, writer, cluster, auth, conf_state, max_learners, applied, term })
+        Ok(Self {
+            storage,
+            store,
+            writer,
+            cluster,
+            auth,
+            alarms,
+            downgrade,
+            conf_state,
+            max_learners,
+            applied,
+            term,
+        })
     }
 
     /// The index of the last entry that was applied; after [`Machine::open`], the one that storage holds.
@@ -173,6 +198,16 @@ impl Machine {
     /// The users and roles, for reading on any thread.
     pub fn auth(&self) -> &AuthState {
         &self.auth
+    }
+
+    /// The raised alarms, for any thread.
+    pub fn alarms(&self) -> &AlarmState {
+        &self.alarms
+    }
+
+    /// The downgrade under way, for any thread.
+    pub fn downgrade(&self) -> &DowngradeState {
+        &self.downgrade
     }
 
     /// Applies one committed entry, unless storage holds it already.
@@ -213,6 +248,8 @@ impl Machine {
         self.auth.reload(&self.storage)?;
         // Who logged in or out while this member did not look is not known.
         observer.tokens_changed(AuthEvent::AllRevoked);
+        self.alarms.load(&self.storage)?;
+        self.downgrade.load(&self.storage)?;
         self.conf_state = conf_state::load(&self.storage)?;
         self.term = load_term(&self.storage)?;
         self.applied = index;
@@ -239,6 +276,7 @@ impl Machine {
             }
             Err(source) => return Err(Fatal::Malformed { index, source }),
         };
+        let refusal = self.alarms.refusal(&envelope.request);
         let permitted = self.auth.permit(&envelope, &|_| Vec::new());
         let mut outcome = match &envelope.request {
             _ if permitted.is_err() => permitted.map(|()| Response::Done).map_err(ApplyError::from),
@@ -246,6 +284,12 @@ impl Machine {
                 .auth
                 .apply(request, index, txn.batch(), &mut |event| observer.tokens_changed(event))
                 .map_err(ApplyError::from),
+            _ if refusal.is_some() => refusal.map_or(Ok(Response::Done), Err),
+            Request::Alarm(request) => Ok(Response::Alarms(self.alarms.apply(request, txn.batch()))),
+            Request::DowngradeInfoSet(request) => {
+                self.downgrade.apply(request, txn.batch());
+                Ok(Response::Done)
+            }
             Request::ClusterVersionSet(request) => {
                 self.cluster.set_version(&request.ver, txn.batch());
                 Ok(Response::Done)
@@ -337,9 +381,11 @@ fn apply_keys(txn: &mut WriteTxn<'_>, request: &Request) -> Outcome {
             let progress = txn.compact(request.revision)?;
             Ok(Response::Compaction { response: CompactionResponse { header: None }, progress })
         }
-        Request::Auth(_) | Request::ClusterVersionSet(_) | Request::ClusterMemberAttrSet(_) => {
-            Ok(Response::Done)
-        }
+        Request::Alarm(_)
+        | Request::Auth(_)
+        | Request::ClusterVersionSet(_)
+        | Request::ClusterMemberAttrSet(_)
+        | Request::DowngradeInfoSet(_) => Ok(Response::Done),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use etcd_membership::Member;
 use etcd_mvcc::{CompactError, WriteError};
-use etcd_proto::etcdserverpb::{CompactionResponse, DeleteRangeResponse, PutResponse, TxnResponse};
+use etcd_proto::etcdserverpb::{
+    AlarmMember, CompactionResponse, DeleteRangeResponse, PutResponse, TxnResponse,
+};
 
 /// What the proposer of an entry is told.
 pub type Outcome = Result<Response, ApplyError>;
@@ -24,6 +26,8 @@ pub enum Response {
         /// Lets a physical compaction wait for its end.
         progress: etcd_mvcc::Compaction,
     },
+    /// The alarms that the request raised, cleared or asked for.
+    Alarms(Vec<AlarmMember>),
     /// The membership, after the change.
     Members(Vec<Member>),
     /// A user has logged in.
@@ -50,6 +54,12 @@ pub enum ApplyError {
     /// The request names a lease that does not exist.
     #[error("requested lease not found")]
     LeaseNotFound,
+    /// An alarm of a member without space is raised, and the request needs some.
+    #[error("database space exceeded")]
+    NoSpace,
+    /// An alarm about data that differ between members is raised.
+    #[error("corrupt cluster")]
+    Corrupt,
     /// The membership change breaks a rule.
     #[error("membership change refused")]
     Membership(#[from] etcd_membership::ChangeError),

@@ -61,6 +61,15 @@ impl ClusterVersion {
         server.cluster() >= self
     }
 
+    /// The version that a cluster of this one can be downgraded to; none below the first minor version.
+    ///
+    /// # Source
+    /// etcd `server/etcdserver/version/downgrade.go`, `allowedDowngradeVersion`.
+    pub fn downgrade_target(self) -> Option<Self> {
+        let minor = self.minor.checked_sub(1)?;
+        Some(Self { minor, ..self })
+    }
+
     /// Whether a cluster may go from this version to `next`: up within its major version, or one minor down.
     ///
     /// # Source

@@ -29,9 +29,11 @@ impl AuthState {
             Request::Auth(request) if request.needs_admin() => check.accounts.may_administer(check.who),
             // What clients may not do at will is checked where it comes in; members do these by themselves too.
             Request::Auth(_)
+            | Request::Alarm(_)
             | Request::Compaction(_)
             | Request::ClusterVersionSet(_)
-            | Request::ClusterMemberAttrSet(_) => Ok(()),
+            | Request::ClusterMemberAttrSet(_)
+            | Request::DowngradeInfoSet(_) => Ok(()),
         }
     }
 

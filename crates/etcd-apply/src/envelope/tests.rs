@@ -31,6 +31,20 @@ fn bytes_are_those_of_the_whole_message() {
             },
         ),
         (
+            Request::Alarm(AlarmRequest { action: 1, member_id: 9, alarm: 1 }),
+            InternalRaftRequest {
+                alarm: Some(AlarmRequest { action: 1, member_id: 9, alarm: 1 }),
+                ..InternalRaftRequest::default()
+            },
+        ),
+        (
+            Request::DowngradeInfoSet(DowngradeInfoSetRequest { enabled: true, ver: "3.6.0".into() }),
+            InternalRaftRequest {
+                downgrade_info_set: Some(DowngradeInfoSetRequest { enabled: true, ver: "3.6.0".into() }),
+                ..InternalRaftRequest::default()
+            },
+        ),
+        (
             Request::ClusterVersionSet(ClusterVersionSetRequest { ver: "3.7.0".into() }),
             InternalRaftRequest {
                 cluster_version_set: Some(ClusterVersionSetRequest { ver: "3.7.0".into() }),

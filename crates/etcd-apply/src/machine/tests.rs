@@ -1,6 +1,12 @@
 use etcd_membership::{Change, Cluster, ClusterId, Member, MemberId};
-use etcd_proto::etcdserverpb::{CompactionRequest, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp};
-use etcd_proto::membershippb::{Attributes, ClusterMemberAttrSetRequest, ClusterVersionSetRequest};
+use etcd_proto::etcdserverpb::alarm_request::AlarmAction;
+use etcd_proto::etcdserverpb::{
+    AlarmMember, AlarmRequest, AlarmType, CompactionRequest, DeleteRangeRequest, PutRequest, RangeRequest,
+    RequestOp,
+};
+use etcd_proto::membershippb::{
+    Attributes, ClusterMemberAttrSetRequest, ClusterVersionSetRequest, DowngradeInfoSetRequest,
+};
 use etcd_proto::prost::Message as _;
 
 use super::*;
@@ -231,6 +237,42 @@ fn index_and_term_survive_with_the_data() {
     let fixture = fixture.reopen();
     assert_eq!((fixture.machine.applied(), fixture.machine.applied_term()), (2, 5));
     assert_eq!(fixture.value("a"), Some("2".into()));
+}
+
+#[test]
+fn an_alarm_refuses_puts_until_it_is_cleared_and_survives_what_the_data_survive() {
+    let alarm = |action, member_id| {
+        Request::Alarm(AlarmRequest { action: action as i32, member_id, alarm: AlarmType::Nospace as i32 })
+    };
+    let mut first = Fixture::new();
+    first.request(1, put("foo", "bar")).unwrap();
+    let raised = first.request(1, alarm(AlarmAction::Activate, 7));
+    assert!(matches!(raised, Ok(Response::Alarms(alarms)) if alarms.len() == 1));
+    let refused = first.request(1, put("foo", "more"));
+    assert!(matches!(refused, Err(ApplyError::NoSpace)), "{refused:?}");
+    let downgrade = DowngradeInfoSetRequest { enabled: true, ver: "3.6.0".into() };
+    first.request(1, Request::DowngradeInfoSet(downgrade)).unwrap();
+
+    // A restart, and a member that gets the state as a snapshot.
+    let first = first.reopen();
+    let mut bytes = Vec::new();
+    first.machine.storage.snapshot().unwrap().write_to(&mut bytes).unwrap();
+    let mut second = Fixture::new();
+    let received = second.dir.path().join("received");
+    etcd_storage::receive(&received, &mut bytes.as_slice()).unwrap();
+    second.machine.storage.replace_with(&received).unwrap();
+    second.machine.reload(first.machine.applied(), &mut second.seen).unwrap();
+    for mut fixture in [first, second] {
+        assert_eq!(fixture.machine.alarms().get(), [AlarmMember { member_id: 7, alarm: 1 }]);
+        assert_eq!(fixture.machine.downgrade().get().target().map(|to| to.short()).as_deref(), Some("3.6"));
+        assert!(matches!(fixture.request(1, put("foo", "more")), Err(ApplyError::NoSpace)));
+        let delete = DeleteRangeRequest { key: "foo".into(), ..DeleteRangeRequest::default() };
+        fixture.request(1, Request::DeleteRange(delete)).unwrap();
+        fixture.request(1, alarm(AlarmAction::Deactivate, 7)).unwrap();
+        fixture.request(1, put("foo", "again")).unwrap();
+        let fixture = fixture.reopen();
+        assert!(fixture.machine.alarms().get().is_empty());
+    }
 }
 
 #[test]
