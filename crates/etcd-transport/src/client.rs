@@ -7,7 +7,7 @@ use bytes::Bytes;
 use etcd_membership::{ClusterId, Member};
 use etcd_tls::Tls;
 use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::Empty;
+use http_body_util::Full;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
@@ -114,9 +114,20 @@ impl PeerClient {
     }
 
     async fn get(&self, url: &str, path: &str, patience: Duration) -> Result<(HeaderMap, Bytes), FetchError> {
+        self.ask(url, path, Bytes::new(), patience).await
+    }
+
+    /// A GET with a body, as some of etcd's questions have one.
+    pub(crate) async fn ask(
+        &self,
+        url: &str,
+        path: &str,
+        question: Bytes,
+        patience: Duration,
+    ) -> Result<(HeaderMap, Bytes), FetchError> {
         let peer = PeerUrl::parse(url).map_err(FetchError::Url)?;
         let connector = Connector { tls: self.tls.clone(), dial_timeout: patience, write_timeout: patience };
-        match timeout(patience, exchange(&connector, &peer, path)).await {
+        match timeout(patience, exchange(&connector, &peer, path, question)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error @ (ExchangeError::Dial(_) | ExchangeError::Http(_)))) => {
                 Err(FetchError::Unreachable { url: url.to_owned(), reason: error.to_string() })
@@ -134,9 +145,10 @@ async fn exchange(
     connector: &Connector,
     url: &PeerUrl,
     path: &str,
+    question: Bytes,
 ) -> Result<(HeaderMap, Bytes), ExchangeError> {
     let mut exchange = Exchange::open(connector, url).await?;
-    let mut request = Request::new(Empty::<Bytes>::new());
+    let mut request = Request::new(Full::new(question));
     *request.method_mut() = Method::GET;
     *request.uri_mut() = path.parse().unwrap_or_default();
     host(request.headers_mut(), url);

@@ -52,6 +52,7 @@ mod blocking;
 mod client;
 mod exchange;
 mod handlers;
+mod hash_kv;
 mod metrics;
 mod net;
 mod rate;
@@ -62,6 +63,7 @@ mod version;
 
 pub use client::{FetchError, PeerClient, Versions};
 pub use codec::{DecodeError, Decoder, Encoder, StreamKind};
+pub use hash_kv::{HASH_KV_PATH, HashKvAnswer, HashKvError, HashKvHeader, HashKvQuestion};
 pub use identity::Identity;
 pub use node::{Node, ReceiveError, SnapshotSource};
 pub use options::Options;
