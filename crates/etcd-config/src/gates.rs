@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::Config;
 use crate::value::parse_bool;
 
 /// Name, default, whether it is an alpha feature.
@@ -16,6 +17,9 @@ const KNOWN: &[(&str, bool, bool)] = &[
     ("StopGRPCServiceOnDefrag", false, true),
     ("TxnModeWriteWithSharedBuffer", true, false),
 ];
+
+/// Gates that do something here; the others stop the start when they are not at their default.
+pub(crate) const SUPPORTED: &[&str] = &["CompactHashCheck", "InitialCorruptCheck"];
 
 /// Reads `Name=bool,…` into the state of every gate.
 ///
@@ -42,6 +46,14 @@ pub(crate) fn parse(text: &str) -> Result<BTreeMap<&'static str, bool>, String> 
         }
     }
     Ok(gates)
+}
+
+impl Config {
+    /// Whether the feature of this name is on; its default when the gates do not name it, false when there is none.
+    pub fn has_gate(&self, name: &str) -> bool {
+        let gates = parse(&self.feature_gates);
+        gates.is_ok_and(|gates| gates.get(name).copied().unwrap_or(false))
+    }
 }
 
 /// The gates that are not at their default.

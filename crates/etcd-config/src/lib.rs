@@ -23,6 +23,7 @@
 //! ```
 
 mod argv;
+mod compaction;
 mod config;
 mod derive;
 mod duration;
@@ -41,6 +42,7 @@ mod support;
 mod tests;
 mod value;
 
+pub use compaction::AutoCompaction;
 pub use config::{
     ClientTls, ClusterState, Config, Discovery, LogFormat, LogLevel, PeerTls, Secret, Tracing, V2Proxy,
 };

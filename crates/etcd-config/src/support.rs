@@ -11,10 +11,7 @@ pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("listen-client-http-urls", "leave it out: HTTP and gRPC share --listen-client-urls"),
     ("listen-metrics-urls", "leave it out: metrics are served on --listen-client-urls"),
     ("memory-mlock", "leave it out, and turn swap off on the host"),
-    ("quota-backend-bytes", "leave it out: no quota is enforced"),
     ("grpc-keepalive-min-time", "leave it out: clients may ping as they like"),
-    ("bootstrap-defrag-threshold-megabytes", "leave it out"),
-    ("max-learners", "leave it out"),
     ("discovery", "use --initial-cluster"),
     ("discovery-proxy", "use --initial-cluster"),
     ("discovery-token", "use --initial-cluster"),
@@ -33,7 +30,6 @@ pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("discovery-srv", "use --initial-cluster"),
     ("discovery-srv-name", "use --initial-cluster"),
     ("enable-v2", "leave it out, and use the v3 API"),
-    ("auto-compaction-retention", "leave it out, and compact with 'etcdctl compact'"),
     ("cors", "leave it out"),
     ("host-whitelist", "leave it out"),
     ("enable-pprof", "leave it out, and use a profiler of the system, such as perf"),
@@ -45,10 +41,7 @@ pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("distributed-tracing-service-name", "leave it out"),
     ("distributed-tracing-instance-id", "leave it out"),
     ("distributed-tracing-sampling-rate", "leave it out"),
-    ("corrupt-check-time", "leave it out, and compare hashes with 'etcdctl endpoint hashkv'"),
-    ("compact-hash-check-time", "leave it out, and compare hashes with 'etcdctl endpoint hashkv'"),
     ("watch-progress-notify-interval", "leave it out"),
-    ("downgrade-check-time", "leave it out"),
     ("force-new-cluster", "leave it out"),
     ("proxy", "point clients at the members: etcd 3.6 has no v2 proxy either"),
     ("experimental-enable-v2v3", "leave it out: etcd 3.6 has no such emulation either"),
@@ -89,7 +82,8 @@ pub(crate) fn unsupported(config: &Config, differs: impl Fn(&str) -> bool) -> Ve
         );
     }
     let changed = gates::parse(&config.feature_gates).map(|gates| gates::changed(&gates)).unwrap_or_default();
-    lines.extend(changed.into_iter().map(|(gate, value)| {
+    let missing = changed.into_iter().filter(|(gate, _)| !gates::SUPPORTED.contains(gate));
+    lines.extend(missing.map(|(gate, value)| {
         format!("--feature-gates: {gate}={value} is not available in this version yet; leave it out")
     }));
     lines

@@ -28,7 +28,7 @@ pub(crate) fn check(config: &Config, late: &LateWords) -> Vec<String> {
     match word(late, "auto-compaction-mode") {
         Some("") => mistakes.push("undefined auto-compaction-mode".to_owned()),
         Some(mode) => mistakes.push(format!("unknown auto-compaction-mode {}", Quoted(mode))),
-        None => {}
+        None => mistakes.extend(config.auto_compaction().err()),
     }
     features(config, &mut mistakes);
     tls(config, late, &mut mistakes);
