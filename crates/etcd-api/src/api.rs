@@ -10,18 +10,24 @@ use std::time::Duration;
 use axum::Router;
 use bytes::Bytes;
 use etcd_proto::etcdserverpb::{
-    AlarmRequest, CompactionRequest, DeleteRangeRequest, HashKvRequest, MemberListRequest, PutRequest,
-    RangeRequest, ResponseHeader, StatusRequest, TxnRequest,
+    AlarmRequest, CompactionRequest, DefragmentRequest, DeleteRangeRequest, DowngradeRequest, HashKvRequest,
+    HashRequest, MemberListRequest, MoveLeaderRequest, PutRequest, ResponseHeader, StatusRequest, TxnRequest,
 };
 use http::{Extensions, HeaderMap, Request, Response};
 use prometheus_client::registry::Registry;
+use tokio::sync::Semaphore;
 use tonic::{Code, Status};
 use tower::ServiceExt as _;
 
 use crate::auth::{self, CommonName, Credentials};
 use crate::grpc::{self, Admission, Body, Rpc, SlowLog};
 use crate::metrics::Metrics;
+use crate::range::Streamed;
+use crate::snapshot::Saved;
 use crate::{Error, Replica, gateway, http as plain};
+
+/// Snapshots that are sent to clients at the same time.
+const MAX_SNAPSHOTS: usize = 4;
 
 /// What a request may be, and how long it may take.
 #[derive(Debug, Clone)]
@@ -86,7 +92,8 @@ impl<R: Replica> Api<R> {
         let (_reporter, health) = tonic_health::server::health_reporter();
         let slow = SlowLog::new(options.warning_unary_request_duration);
         let inflight = Inflight::new(options.max_inflight_bytes);
-        let common = Arc::new(Common { options, metrics, registry, slow, inflight });
+        let snapshots = Arc::new(Semaphore::new(MAX_SNAPSHOTS));
+        let common = Arc::new(Common { options, metrics, registry, slow, inflight, snapshots });
         let shared = Arc::new(Shared { replica, common });
         let streams = tonic::service::Routes::new(health).prepare().into_axum_router();
         let http = plain::router(Arc::clone(&shared));
@@ -235,7 +242,7 @@ enum Work<R, B> {
 }
 
 async fn direct<R, B>(
-    api: &Shared<R>,
+    api: &Arc<Shared<R>>,
     rpc: Rpc,
     headers: &HeaderMap,
     body: &mut B,
@@ -246,7 +253,8 @@ where
     B: http_body::Body<Data = Bytes> + Unpin,
 {
     match rpc {
-        Rpc::Range => grpc::answer::<R, RangeRequest, B>(api, headers, body, remote).await,
+        Rpc::Range => grpc::answer_range(api, headers, body, remote).await,
+        Rpc::RangeStream => grpc::answer_stream::<R, Streamed, B>(api, headers, body).await,
         Rpc::Put => grpc::answer::<R, PutRequest, B>(api, headers, body, remote).await,
         Rpc::DeleteRange => grpc::answer::<R, DeleteRangeRequest, B>(api, headers, body, remote).await,
         Rpc::Txn => grpc::answer::<R, TxnRequest, B>(api, headers, body, remote).await,
@@ -254,6 +262,11 @@ where
         Rpc::MemberList => grpc::answer::<R, MemberListRequest, B>(api, headers, body, remote).await,
         Rpc::Alarm => grpc::answer::<R, AlarmRequest, B>(api, headers, body, remote).await,
         Rpc::Status => grpc::answer::<R, StatusRequest, B>(api, headers, body, remote).await,
+        Rpc::Defragment => grpc::answer::<R, DefragmentRequest, B>(api, headers, body, remote).await,
+        Rpc::Hash => grpc::answer::<R, HashRequest, B>(api, headers, body, remote).await,
+        Rpc::Snapshot => grpc::answer_stream::<R, Saved, B>(api, headers, body).await,
+        Rpc::MoveLeader => grpc::answer::<R, MoveLeaderRequest, B>(api, headers, body, remote).await,
+        Rpc::Downgrade => grpc::answer::<R, DowngradeRequest, B>(api, headers, body, remote).await,
         Rpc::HashKv => grpc::answer::<R, HashKvRequest, B>(api, headers, body, remote).await,
         // Boxed: rare, and no call should be larger for it.
         _ => Box::pin(auth::direct(api, rpc, headers, body, remote)).await,
@@ -294,6 +307,8 @@ pub(crate) struct Common {
     pub(crate) registry: Arc<Registry>,
     pub(crate) slow: SlowLog,
     pub(crate) inflight: Inflight,
+    /// Snapshots that may be sent at once: each keeps the database from reusing space.
+    pub(crate) snapshots: Arc<Semaphore>,
 }
 
 impl<R> Deref for Shared<R> {

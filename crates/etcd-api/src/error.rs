@@ -17,6 +17,20 @@ macro_rules! table {
             /// A call that this version does not serve; not a row of etcd's table.
             #[error("etcdserver: {0} is not available in this version")]
             NotAvailable(&'static str),
+            /// A stream of a range comes in the order of its keys only.
+            #[error("RangeStream does not support custom sort orders")]
+            StreamSorted,
+            /// A stream of a range takes no bounds of revisions.
+            #[error("RangeStream does not support revision filters")]
+            StreamFiltered,
+            /// An answer does not fit into a message; grpc-go's words.
+            #[error("grpc: trying to send message larger than max ({size} vs. {limit})")]
+            AnswerTooLarge {
+                /// Of the message.
+                size: u64,
+                /// What a message may have.
+                limit: u64,
+            },
             /// What has no row in the table; etcd answers such an error with code `Unknown` and its plain text.
             #[error("{0}")]
             Unknown(Box<str>),
@@ -30,7 +44,8 @@ macro_rules! table {
             pub const fn code(&self) -> Code {
                 match self {
                     $(Self::$name => Code::$code,)*
-                    Self::NotAvailable(_) => Code::Unimplemented,
+                    Self::NotAvailable(_) | Self::StreamSorted | Self::StreamFiltered => Code::Unimplemented,
+                    Self::AnswerTooLarge { .. } => Code::ResourceExhausted,
                     Self::Unknown(_) => Code::Unknown,
                 }
             }

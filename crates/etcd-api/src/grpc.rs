@@ -11,12 +11,16 @@ mod deadline;
 mod message;
 mod rpc;
 mod slow;
+mod stream;
 
 pub(crate) use admission::{Admission, admit};
 pub(crate) use body::Body;
-pub(crate) use call::{Call, Shape, answer};
+pub(crate) use call::{Call, Shape, answer, answer_range};
 pub(crate) use rpc::Rpc;
-pub(crate) use slow::SlowLog;
+pub(crate) use slow::{Finished, SlowLog};
+pub(crate) use stream::{Producer, Sink, StreamCall, answer_stream};
+#[cfg(test)]
+pub(crate) use stream::{Taken, take};
 
 use http::{HeaderMap, Method, Request, Version, header};
 

@@ -37,6 +37,8 @@ mod grpc;
 mod http;
 mod kv;
 mod maintenance;
+mod range;
+mod snapshot;
 
 pub mod metrics;
 mod serve;
@@ -44,5 +46,8 @@ mod serve;
 pub use api::{Api, Options};
 pub use auth::{Access, AccountChange, Accounts, CommonName, Credentials};
 pub use error::Error;
-pub use replica::{KeyspaceHash, Replica, ReplicaStatus, Standing};
+pub use replica::{
+    KeyspaceHash, Maintenance, RangeCursor, RangePlace, RangeTail, Replica, ReplicaStatus, SnapshotSource,
+    Standing,
+};
 pub use serve::{ServeOptions, StartError, Workers, serve};

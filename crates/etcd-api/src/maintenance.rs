@@ -1,9 +1,12 @@
 //! The service `etcdserverpb.Maintenance`.
 
+use etcd_membership::MemberId;
 use etcd_proto::etcdserverpb::alarm_request::AlarmAction;
+use etcd_proto::etcdserverpb::downgrade_request::DowngradeAction;
 use etcd_proto::etcdserverpb::{
-    AlarmMember, AlarmRequest, AlarmResponse, AlarmType, DowngradeInfo, HashKvRequest, HashKvResponse,
-    ResponseHeader, StatusRequest, StatusResponse,
+    AlarmMember, AlarmRequest, AlarmResponse, AlarmType, DefragmentRequest, DefragmentResponse,
+    DowngradeInfo, DowngradeRequest, DowngradeResponse, HashKvRequest, HashKvResponse, HashRequest,
+    HashResponse, MoveLeaderRequest, MoveLeaderResponse, ResponseHeader, StatusRequest, StatusResponse,
 };
 
 use crate::api::Shared;
@@ -41,7 +44,10 @@ impl<R: Replica> Call<R> for StatusRequest {
             is_learner: standing.is_learner,
             storage_version: status.storage_version.unwrap_or_default(),
             db_size_quota: status.quota,
-            downgrade_info: Some(DowngradeInfo::default()),
+            downgrade_info: Some(DowngradeInfo {
+                enabled: status.downgrade_target.is_some(),
+                target_version: status.downgrade_target.unwrap_or_default(),
+            }),
         })
     }
 }
@@ -63,7 +69,58 @@ impl<R: Replica> Call<R> for HashKvRequest {
     }
 }
 
-/// Only the question which alarms are active; `etcdctl endpoint health` asks it.
+impl<R: Replica> Call<R> for HashRequest {
+    const RPC: Rpc = Rpc::Hash;
+    type Answer = HashResponse;
+
+    async fn run(self, api: &Shared<R>) -> Result<HashResponse, Error> {
+        let hash = api.replica.hash().await?;
+        let mut header = None;
+        api.fill(&mut header);
+        Ok(HashResponse { header, hash })
+    }
+}
+
+impl<R: Replica> Call<R> for DefragmentRequest {
+    const RPC: Rpc = Rpc::Defragment;
+    type Answer = DefragmentResponse;
+
+    /// As etcd's, the answer has no header.
+    async fn run(self, api: &Shared<R>) -> Result<DefragmentResponse, Error> {
+        api.replica.defragment().await?;
+        Ok(DefragmentResponse::default())
+    }
+}
+
+impl<R: Replica> Call<R> for MoveLeaderRequest {
+    const RPC: Rpc = Rpc::MoveLeader;
+    type Answer = MoveLeaderResponse;
+
+    /// As etcd's, the answer has no header.
+    async fn run(self, api: &Shared<R>) -> Result<MoveLeaderResponse, Error> {
+        let standing = api.replica.standing();
+        if standing.leader != standing.member_id.get() {
+            return Err(Error::NotLeader);
+        }
+        api.replica.move_leader(MemberId::new(self.target_id)).await?;
+        Ok(MoveLeaderResponse::default())
+    }
+}
+
+impl<R: Replica> Call<R> for DowngradeRequest {
+    const RPC: Rpc = Rpc::Downgrade;
+    type Answer = DowngradeResponse;
+
+    async fn run(self, api: &Shared<R>) -> Result<DowngradeResponse, Error> {
+        let action = DowngradeAction::try_from(self.action)
+            .map_err(|_| Error::Unknown("etcdserver: unknown method".into()))?;
+        let version = api.replica.downgrade(action, self.version).await?;
+        let mut header = None;
+        api.fill(&mut header);
+        Ok(DowngradeResponse { header, version })
+    }
+}
+
 impl<R: Replica> Call<R> for AlarmRequest {
     const RPC: Rpc = Rpc::Alarm;
     type Answer = AlarmResponse;
@@ -74,11 +131,15 @@ impl<R: Replica> Call<R> for AlarmRequest {
     }
 
     async fn run(self, api: &Shared<R>) -> Result<AlarmResponse, Error> {
-        if self.action != AlarmAction::Get as i32 {
-            return Err(Error::NotAvailable("raising and clearing alarms"));
-        }
-        let mut alarms = api.replica.alarms();
-        alarms.retain(|found| self.alarm == AlarmType::None as i32 || self.alarm == found.alarm);
+        let alarms = if self.action == AlarmAction::Get as i32 {
+            // etcd sends the question through the log; what the client sees is the same.
+            api.replica.linearize().await?;
+            let mut alarms = api.replica.alarms();
+            alarms.retain(|found| self.alarm == AlarmType::None as i32 || self.alarm == found.alarm);
+            alarms
+        } else {
+            api.replica.alarm(self).await?
+        };
         let mut header = None;
         api.fill(&mut header);
         Ok(AlarmResponse { header, alarms })

@@ -19,7 +19,7 @@ pub use process::register_process;
 pub use text::{CONTENT_TYPE, encode};
 
 use clients::Clients;
-pub(crate) use rpcs::Rpcs;
+pub(crate) use rpcs::{Handled, Rpcs};
 
 /// What the API counts. A cheap handle; the hot path looks up no label.
 #[derive(Clone)]

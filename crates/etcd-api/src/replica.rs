@@ -1,5 +1,8 @@
 //! What the API needs of the member that it speaks for.
 
+mod maintenance;
+mod range;
+
 use std::future::Future;
 
 use etcd_membership::{ClusterId, Member, MemberId};
@@ -9,6 +12,9 @@ use etcd_proto::etcdserverpb::{
 };
 
 use crate::{Accounts, Error};
+
+pub use maintenance::{Maintenance, SnapshotSource};
+pub use range::{RangeCursor, RangePlace, RangeTail};
 
 /// The replicated member behind the API.
 ///
@@ -20,9 +26,18 @@ use crate::{Accounts, Error};
 /// already made may still be applied.
 ///
 /// Every method must end by itself (the replica's own request time-out); the API adds only the client's deadline.
-pub trait Replica: Accounts {
+pub trait Replica: Accounts + Maintenance {
     /// Reads; linearizable unless `serializable` is set.
     fn range(&self, request: RangeRequest) -> impl Future<Output = Result<RangeResponse, Error>> + Send;
+
+    /// Opens a range in key order, to be read in parts; linearizable unless `serializable` is set. None when the replica
+    /// cannot, or the range has no pairs to read: then [`Replica::range`] answers it.
+    fn open_range(
+        &self,
+        _request: RangeRequest,
+    ) -> impl Future<Output = Result<Option<Box<dyn RangeCursor>>, Error>> + Send {
+        async { Ok(None) }
+    }
 
     /// Writes one key.
     fn put(&self, request: PutRequest) -> impl Future<Output = Result<PutResponse, Error>> + Send;
@@ -97,8 +112,10 @@ pub struct ReplicaStatus {
     pub db_size: i64,
     /// The part of it that holds data, in bytes.
     pub db_in_use: i64,
-    /// The size at which writes are refused, in bytes.
+    /// The size at which writes are refused, in bytes; negative when none is.
     pub quota: i64,
+    /// The version that the cluster is being downgraded to; none while it is not.
+    pub downgrade_target: Option<String>,
     /// What is wrong, beside a missing leader and the alarms.
     pub errors: Vec<String>,
 }

@@ -2,7 +2,10 @@
 //! implemented.
 
 mod auth;
+mod cursor;
+mod downgrade;
 mod machine;
+mod maintenance;
 mod node;
 mod outbox;
 mod probe;

@@ -9,13 +9,17 @@
 //! timed tasks.
 
 mod adapters;
+mod auto_compaction;
+mod corruption;
 mod data_dir;
 mod listeners;
 mod log;
 pub mod logging;
 mod member;
 mod metrics;
+mod peer_port;
 mod process;
+mod quota;
 mod request_id;
 mod start;
 mod start_error;

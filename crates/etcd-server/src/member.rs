@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use etcd_api::{Api, ServeOptions, Workers};
 use etcd_apply::{ClusterState, Outcome};
-use etcd_config::Config;
+use etcd_config::{AutoCompaction, Config};
 use etcd_consensus::Raft;
 use etcd_membership::{Cluster, ClusterId, MemberId};
 use etcd_storage::Storage;
@@ -22,7 +22,7 @@ use crate::listeners::Port;
 use crate::start_error::StartError;
 use crate::tls::MemberTls;
 use crate::waiters::Waiters;
-use crate::{process, start, tasks};
+use crate::{peer_port, process, start, tasks};
 
 /// How long a leader that stops may take to hand over.
 const HANDOVER: Duration = Duration::from_secs(2);
@@ -37,6 +37,9 @@ pub struct Member {
     pub(crate) has_worked: bool,
     pub(crate) fast_forward: bool,
     pub(crate) election_timeout: Duration,
+    pub(crate) downgrade_check_time: Duration,
+    pub(crate) auto_compaction: AutoCompaction,
+    pub(crate) checks: Checks,
     pub(crate) raft: Raft,
     pub(crate) replica: ServerReplica,
     pub(crate) cluster: ClusterState,
@@ -51,6 +54,19 @@ pub struct Member {
     pub(crate) api: Api<ServerReplica>,
     pub(crate) serve_options: ServeOptions,
     pub(crate) workers: Workers,
+}
+
+/// When a member compares its data with the others'.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Checks {
+    /// Before it serves: the gate `InitialCorruptCheck`.
+    pub(crate) initial: bool,
+    /// `--corrupt-check-time`; zero is never.
+    pub(crate) interval: Duration,
+    /// `--compact-hash-check-time`, with the gate `CompactHashCheck`.
+    pub(crate) compactions: Option<Duration>,
+    /// How long a peer may take to answer.
+    pub(crate) patience: Duration,
 }
 
 /// How a member ended.
@@ -105,8 +121,15 @@ impl Member {
             };
             match joined {
                 Err(ended) => ended,
-                Ok(()) => {
+                Ok(()) => 'serve: {
+                    if self.checks.initial
+                        && let Err(reason) = self.checker().check_before_serving().await
+                    {
+                        break 'serve Ended::Failed(reason);
+                    }
                     self.serve(&mut serving, &drain);
+                    // Ends with this block.
+                    let _duties = self.duties();
                     tokio::select! {
                         () = &mut shutdown => Ended::Stopped,
                         ended = &mut failure => ended,
@@ -158,10 +181,43 @@ impl Member {
         process::notify_ready();
     }
 
+    /// What a member does beside answering, until the set is dropped.
+    fn duties(&self) -> JoinSet<Infallible> {
+        let mut duties = JoinSet::new();
+        duties.spawn(tasks::watch_space(self.replica.clone()));
+        duties.spawn(tasks::compact_automatically(self.auto_compaction, self.replica.clone()));
+        if !self.checks.interval.is_zero() {
+            duties.spawn(self.checker().check_periodically(self.checks.interval));
+        }
+        if let Some(interval) = self.checks.compactions {
+            duties.spawn(self.checker().check_compactions(interval));
+        }
+        if !self.downgrade_check_time.is_zero() {
+            let (raft, replica, cluster) = (self.raft.clone(), self.replica.clone(), self.cluster.clone());
+            let (interval, client) = (self.downgrade_check_time, self.peer_client());
+            duties.spawn(tasks::end_downgrade(interval, raft, replica, cluster, client, self.id));
+        }
+        duties
+    }
+
+    fn checker(&self) -> tasks::Checker {
+        tasks::Checker {
+            replica: self.replica.clone(),
+            cluster: self.cluster.clone(),
+            client: self.peer_client(),
+            local: self.id,
+            patience: self.checks.patience,
+        }
+    }
+
+    /// Asks other members, with this member's certificates.
+    fn peer_client(&self) -> PeerClient {
+        PeerClient::new(Some(self.tls.peer()))
+    }
+
     async fn keep_cluster_version(&self) {
         let (raft, replica, cluster) = (self.raft.clone(), self.replica.clone(), self.cluster.clone());
-        tasks::keep_cluster_version(raft, replica, cluster, PeerClient::new(Some(self.tls.peer())), self.id)
-            .await;
+        tasks::keep_cluster_version(raft, replica, cluster, self.peer_client(), self.id).await;
     }
 
     /// Clients first, then the leadership, then everything else; the database last.
@@ -244,11 +300,11 @@ pub(crate) fn serve_peers(
     ports: Vec<Port>,
     security: &Security,
     transport: &Transport,
+    replica: ServerReplica,
     drain: &CancellationToken,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    // There is no downgrade yet; members of etcd 3.5 and later ask before they join.
-    let router = transport.router().route("/downgrade/enabled", axum::routing::get(async || "false"));
+    let router = transport.router().merge(peer_port::router(replica));
     for Port { listener, is_tls } in ports {
         let drain = drain.clone().cancelled_owned();
         let security = if is_tls { security.clone() } else { Security::Plain };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use etcd_apply::AuthState;
 use etcd_consensus::{FSYNC_BOUNDS_MS, Raft};
 use etcd_mvcc::Store;
-use etcd_storage::{COMMIT_BOUNDS_MS, Storage};
+use etcd_storage::{COMMIT_BOUNDS_MS, DEFRAGMENT_BOUNDS_MS, SNAPSHOT_BOUNDS_MS, Storage};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -111,6 +111,11 @@ impl Parts {
                 "The raft index that the database holds durably",
                 self.storage.durable_mark(),
             ),
+            (
+                "etcd_disk_defrag_inflight",
+                "Whether or not a defragmentation runs",
+                u64::from(self.storage.is_defragmenting()),
+            ),
         ];
         for (name, help, value) in gauges {
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
@@ -132,7 +137,13 @@ impl Parts {
         )?;
         let (counts, sum) = self.storage.commit_times();
         let name = "etcd_disk_backend_commit_duration_seconds";
-        histogram(encoder, name, "How long commits of the database take", &COMMIT_BOUNDS_MS, &counts, sum)
+        histogram(encoder, name, "How long commits of the database take", &COMMIT_BOUNDS_MS, &counts, sum)?;
+        let (counts, sum) = self.storage.defragment_times();
+        let name = "etcd_disk_backend_defrag_duration_seconds";
+        histogram(encoder, name, "How long defragmentations take", &DEFRAGMENT_BOUNDS_MS, &counts, sum)?;
+        let (counts, sum) = self.storage.snapshot_times();
+        let name = "etcd_disk_backend_snapshot_duration_seconds";
+        histogram(encoder, name, "How long snapshots take to be sent", &SNAPSHOT_BOUNDS_MS, &counts, sum)
     }
 }
 

@@ -7,7 +7,7 @@ use etcd_api::{Api, ServeOptions, Workers};
 use etcd_apply::{ClusterState, Machine};
 use etcd_auth::password;
 use etcd_bootstrap::{BootstrapError, InitialCluster};
-use etcd_config::Config;
+use etcd_config::{AutoCompaction, Config};
 use etcd_consensus::CoreOptions;
 use etcd_membership::{Cluster, ClusterId, MemberId};
 use etcd_storage::Storage;
@@ -24,7 +24,8 @@ use crate::adapters::{
 use crate::data_dir::DataDir;
 use crate::listeners::{Port, SocketOptions, bind};
 use crate::log::{self, OpenLog};
-use crate::member::{Member, serve_peers};
+use crate::member::{Checks, Member, serve_peers};
+use crate::quota::Quota;
 use crate::request_id::RequestIds;
 use crate::start_error::StartError;
 use crate::tls::{self, MemberTls};
@@ -33,9 +34,6 @@ use crate::{API_VERSION, MIN_CLUSTER_VERSION, metrics, process};
 
 /// Most threads for client connections.
 const MAX_WORKERS: usize = 8;
-
-/// etcd's default for `--quota-backend-bytes`.
-const DEFAULT_QUOTA: i64 = 2 << 30;
 
 /// What was found or made on disk, before anything runs.
 struct Opened {
@@ -136,12 +134,30 @@ fn open_machine(
     options.batch_limit = config.backend_batch_limit;
     options.no_sync = config.unsafe_no_fsync;
     let storage = Storage::open(options)?;
+    defragment_if_worth(config, &storage);
     let mut mvcc = etcd_mvcc::Options::default();
     mvcc.compaction_batch_limit = config.compaction_batch_limit;
     mvcc.compaction_sleep_interval = config.compaction_sleep_interval;
     let options = etcd_apply::Options { mvcc, max_learners: config.max_learners };
     let machine = Machine::open(storage.clone(), cluster.clone(), options)?;
     Ok((storage, machine))
+}
+
+/// `--bootstrap-defrag-threshold-megabytes`. A database that cannot be defragmented is used as it is.
+///
+/// # Source
+/// etcd `server/etcdserver/bootstrap.go` maybeDefragBackend.
+fn defragment_if_worth(config: &Config, storage: &Storage) {
+    let size = storage.size();
+    let threshold = config.bootstrap_defrag_threshold_megabytes.saturating_mul(1 << 20);
+    let free = size.total.saturating_sub(size.in_use);
+    if threshold == 0 || free < threshold {
+        return;
+    }
+    info!(free, threshold, "the database has more free space than the threshold; defragmenting it");
+    if let Err(error) = storage.defragment() {
+        warn!(%error, "cannot defragment the database; it is used as it is");
+    }
 }
 
 fn wal_options(config: &Config) -> etcd_wal::Options {
@@ -177,6 +193,7 @@ async fn run(
     let takes_common_names = config.client_tls.client_cert_auth;
     let authority = Authority::new(users.clone(), tokens, bcrypt_cost(config), takes_common_names);
     let authority = Arc::new(authority);
+    let (alarms, downgrade) = (machine.alarms().clone(), machine.downgrade().clone());
     let machine = ReplicatedMachine::new(
         machine,
         storage.clone(),
@@ -210,10 +227,6 @@ async fn run(
     }
     // Raft has run without peers until now, at most for a moment.
     let _first = late_transport.set(transport.clone());
-    let peer_drain = CancellationToken::new();
-    let security = peer_security(config, &ports.tls);
-    let peer_tasks = serve_peers(ports.peer, &security, &transport, &peer_drain);
-
     let replica = ServerReplica::new(
         Parts {
             cluster_id,
@@ -223,11 +236,16 @@ async fn run(
             storage: storage.clone(),
             cluster: cluster.clone(),
             authority,
+            alarms,
+            downgrade,
             waiters: Arc::clone(&waiters),
             ids,
         },
         replica_options(config),
     );
+    let peer_drain = CancellationToken::new();
+    let security = peer_security(config, &ports.tls);
+    let peer_tasks = serve_peers(ports.peer, &security, &transport, replica.clone(), &peer_drain);
     let api_metrics = etcd_api::metrics::Metrics::register(&mut registry);
     etcd_api::metrics::register_member(&mut registry, replica.clone());
     etcd_api::metrics::register_process(&mut registry);
@@ -246,6 +264,15 @@ async fn run(
         has_worked,
         fast_forward: config.initial_election_tick_advance,
         election_timeout: config.election_timeout,
+        downgrade_check_time: config.downgrade_check_time,
+        checks: Checks {
+            initial: config.has_gate("InitialCorruptCheck"),
+            interval: config.corrupt_check_time,
+            compactions: config.has_gate("CompactHashCheck").then_some(config.compact_hash_check_time),
+            patience: request_timeout(config),
+        },
+        // Checked with the rest of the configuration.
+        auto_compaction: config.auto_compaction().unwrap_or(AutoCompaction::Off),
         raft,
         replica,
         cluster,
@@ -309,12 +336,10 @@ fn transport_options(config: &Config, tls: &MemberTls) -> etcd_transport::Option
 }
 
 fn replica_options(config: &Config) -> ReplicaOptions {
-    let quota_bytes =
-        if config.quota_backend_bytes == 0 { DEFAULT_QUOTA } else { config.quota_backend_bytes };
     ReplicaOptions {
         max_request_bytes: config.max_request_bytes,
         request_timeout: request_timeout(config),
-        quota_bytes,
+        quota: Quota::new(config.quota_backend_bytes),
     }
 }
 

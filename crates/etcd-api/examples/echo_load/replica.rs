@@ -1,6 +1,6 @@
 //! A replica that answers reads with one key, at once.
 
-use etcd_api::{Error, KeyspaceHash, Replica, ReplicaStatus, Standing};
+use etcd_api::{Error, KeyspaceHash, Maintenance, Replica, ReplicaStatus, Standing};
 use etcd_membership::{ClusterId, Member, MemberId};
 use etcd_proto::etcdserverpb::{
     CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse,
@@ -12,6 +12,7 @@ pub(super) struct Fixed;
 
 /// Without users.
 impl etcd_api::Accounts for Fixed {}
+impl Maintenance for Fixed {}
 
 impl Replica for Fixed {
     async fn range(&self, _request: RangeRequest) -> Result<RangeResponse, Error> {

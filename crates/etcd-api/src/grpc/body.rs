@@ -6,8 +6,11 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Frame, SizeHint};
+use tonic::Status;
 
-/// An answer's body: one gRPC message and its trailers, nothing, or what an HTTP handler produced.
+use super::stream::Messages;
+
+/// An answer's body: gRPC messages and their trailers, nothing, or what an HTTP handler produced.
 #[derive(Default)]
 pub(crate) struct Body(Kind);
 
@@ -18,6 +21,7 @@ enum Kind {
     /// The frame of the only message, then `grpc-status: 0`.
     Message(Bytes),
     Success,
+    Stream(Messages),
     Http(axum::body::Body),
 }
 
@@ -25,6 +29,11 @@ impl Body {
     /// A successful answer of one message, given as its complete frame.
     pub(crate) fn message(frame: Bytes) -> Self {
         Self(Kind::Message(frame))
+    }
+
+    /// The messages of a stream, as they come.
+    pub(super) fn stream(messages: Messages) -> Self {
+        Self(Kind::Stream(messages))
     }
 
     /// The body of an answer from elsewhere.
@@ -52,6 +61,14 @@ impl http_body::Body for Body {
                 self.0 = Kind::Empty;
                 Poll::Ready(Some(Ok(Frame::trailers(success()))))
             }
+            Kind::Stream(messages) => match messages.poll(context) {
+                Poll::Ready(Ok(frame)) => Poll::Ready(Some(Ok(Frame::data(frame)))),
+                Poll::Ready(Err(ended)) => {
+                    self.0 = Kind::Empty;
+                    Poll::Ready(Some(Ok(Frame::trailers(trailers(&ended)))))
+                }
+                Poll::Pending => Poll::Pending,
+            },
             Kind::Http(body) => Pin::new(body).poll_frame(context),
         }
     }
@@ -59,7 +76,7 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Empty => true,
-            Kind::Message(_) | Kind::Success => false,
+            Kind::Message(_) | Kind::Success | Kind::Stream(_) => false,
             Kind::Http(body) => body.is_end_stream(),
         }
     }
@@ -68,10 +85,20 @@ impl http_body::Body for Body {
         match &self.0 {
             Kind::Empty => SizeHint::with_exact(0),
             // A gRPC answer carries no content length.
-            Kind::Message(_) | Kind::Success => SizeHint::default(),
+            Kind::Message(_) | Kind::Success | Kind::Stream(_) => SizeHint::default(),
             Kind::Http(body) => body.size_hint(),
         }
     }
+}
+
+fn trailers(ended: &Result<(), Status>) -> HeaderMap {
+    let Err(status) = ended else { return success() };
+    let mut trailers = HeaderMap::with_capacity(2);
+    if status.add_header(&mut trailers).is_err() {
+        // The text is not one that a header can carry; the code is.
+        trailers.insert(HeaderName::from_static("grpc-status"), HeaderValue::from(status.code() as i32));
+    }
+    trailers
 }
 
 fn success() -> HeaderMap {

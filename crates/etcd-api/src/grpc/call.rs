@@ -3,19 +3,23 @@
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use etcd_proto::etcdserverpb::RangeRequest;
 use etcd_proto::prost::Message;
 use http::{HeaderMap, HeaderValue, Response, header};
 use tokio::time::error::Elapsed;
 use tonic::{Code, Status};
 
 use super::slow::Finished;
+use super::stream::{Producer, produce};
 use super::{Admission, Body, Rpc, admit, deadline, message};
 use crate::api::{Reserved, Shared};
-use crate::{Access, Error, Replica};
+use crate::range::{self, Whole};
+use crate::{Access, Error, Replica, validate};
 
 /// A request that is answered by one message.
 pub(crate) trait Call<R: Replica>: Message + Default {
@@ -71,8 +75,53 @@ where
 {
     let mut handled = api.metrics.rpcs().start(C::RPC);
     let started = Instant::now();
-    let outcome = match receive::<R, C, B>(api, headers, body).await {
-        Ok(received) => run(api, received, started, remote).await,
+    let outcome =
+        match receive(api, headers, body, C::RPC, |call: &C| (call.for_learner(), call.access())).await {
+            Ok(received) => run(api, received, started, remote).await,
+            Err(status) => Err(status),
+        };
+    match outcome {
+        Ok(frame) => {
+            handled.sent(frame.len());
+            handled.done(Code::Ok);
+            success(frame)
+        }
+        Err(status) => {
+            handled.done(status.code());
+            status.into_http()
+        }
+    }
+}
+
+/// Answers `KV.Range`: many keys as a stream of parts of the one message, the rest as any other call.
+pub(crate) async fn answer_range<R, B>(
+    api: &Arc<Shared<R>>,
+    headers: &HeaderMap,
+    body: &mut B,
+    remote: SocketAddr,
+) -> Response<Body>
+where
+    R: Replica,
+    B: http_body::Body<Data = Bytes> + Unpin,
+{
+    let mut handled = api.metrics.rpcs().start(Rpc::Range);
+    let started = Instant::now();
+    let rules = |call: &RangeRequest| (Call::<R>::for_learner(call), Rpc::Range.access());
+    let outcome = match receive(api, headers, body, Rpc::Range, rules).await {
+        Ok(received) if range::may_be_long(&received.request) => {
+            // Boxed, or the future of every short range would be larger by this one.
+            match Box::pin(open_range(api, received, started, remote)).await {
+                Ok(Opened::Cursor(whole, deadline)) => {
+                    handled.hand_over();
+                    let shared = Arc::clone(api);
+                    let producer: Producer = Box::new(move |sink| whole.send(&shared, sink));
+                    return produce(api, Rpc::Range, producer, deadline);
+                }
+                Ok(Opened::Frame(frame)) => Ok(frame),
+                Err(status) => Err(status),
+            }
+        }
+        Ok(received) => run(&**api, received, started, remote).await,
         Err(status) => Err(status),
     };
     match outcome {
@@ -88,20 +137,52 @@ where
     }
 }
 
+/// How a long range is answered.
+enum Opened {
+    /// In parts, until the client's deadline.
+    Cursor(Box<Whole>, Option<Instant>),
+    /// At once, by a replica that has no cursors.
+    Frame(Bytes),
+}
+
+async fn open_range<R: Replica>(
+    api: &Arc<Shared<R>>,
+    received: Received<RangeRequest>,
+    started: Instant,
+    remote: SocketAddr,
+) -> Result<Opened, Status> {
+    validate::range(&received.request)?;
+    let left = received.timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(started.elapsed()));
+    let opened = within(left, api.replica.open_range(received.request.clone())).await;
+    let Some(cursor) = opened.map_err(|_| Error::DeadlineExceeded)?? else {
+        return run(&**api, received, started, remote).await.map(Opened::Frame);
+    };
+    let deadline = received.timeout.and_then(|timeout| started.checked_add(timeout));
+    let shape = <RangeRequest as Call<R>>::shape(&received.request);
+    let whole = Whole { cursor, shape, request_size: received.size, started, remote };
+    Ok(Opened::Cursor(Box::new(whole), deadline))
+}
+
 /// A request that was let in.
-struct Received<C> {
-    request: C,
+pub(super) struct Received<C> {
+    pub(super) request: C,
     size: usize,
     /// What the client still gives it.
-    timeout: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
     /// Held until it is answered: its bytes are in use as long.
     _reserved: Option<Reserved>,
 }
 
-async fn receive<R, C, B>(api: &Shared<R>, headers: &HeaderMap, body: &mut B) -> Result<Received<C>, Status>
+pub(super) async fn receive<R, C, B>(
+    api: &Shared<R>,
+    headers: &HeaderMap,
+    body: &mut B,
+    rpc: Rpc,
+    rules: impl Fn(&C) -> (bool, Access),
+) -> Result<Received<C>, Status>
 where
     R: Replica,
-    C: Call<R>,
+    C: Message + Default,
     B: http_body::Body<Data = Bytes> + Unpin,
 {
     refuse_compressed(headers)?;
@@ -114,14 +195,13 @@ where
     let bytes = within(api.options.request_read_timeout, read)
         .await
         .map_err(|_| Status::deadline_exceeded("the request was not sent in time"))??;
-    api.metrics.rpcs().received(C::RPC, bytes.len());
+    api.metrics.rpcs().received(rpc, bytes.len());
     let size = bytes.len();
     let request = C::decode(bytes)
         .map_err(|error| Status::internal(format!("grpc: error unmarshalling request: {error}")))?;
     let standing = api.replica.standing();
-    let for_learner = request.for_learner();
-    admit(&Admission { headers, standing, for_learner, is_stream: false }, &api.metrics)?;
-    let access = request.access();
+    let (for_learner, access) = rules(&request);
+    admit(&Admission { headers, standing, for_learner, is_stream: rpc.is_stream() }, &api.metrics)?;
     if matches!(access, Access::User | Access::Admin) {
         // Boxed, since most calls do without.
         Box::pin(api.replica.permit(access)).await?;
@@ -176,7 +256,11 @@ fn refuse_compressed(headers: &HeaderMap) -> Result<(), Status> {
 }
 
 fn success(frame: Bytes) -> Response<Body> {
-    let mut response = Response::new(Body::message(frame));
+    with_content_type(Body::message(frame))
+}
+
+pub(super) fn with_content_type(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     response
 }

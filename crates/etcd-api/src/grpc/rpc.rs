@@ -90,6 +90,7 @@ impl Rpc {
         matches!(
             self,
             Self::Range
+                | Self::RangeStream
                 | Self::Put
                 | Self::DeleteRange
                 | Self::Txn
@@ -97,6 +98,8 @@ impl Rpc {
                 | Self::MemberList
                 | Self::Alarm
                 | Self::Status
+                | Self::Defragment
+                | Self::Hash
                 | Self::HashKv
                 | Self::AuthEnable
                 | Self::AuthDisable
@@ -115,22 +118,18 @@ impl Rpc {
                 | Self::RoleDelete
                 | Self::RoleGrantPermission
                 | Self::RoleRevokePermission
+                | Self::Snapshot
+                | Self::MoveLeader
+                | Self::Downgrade
         )
     }
 
     /// Why a call that is known is still refused; `None` when it is served.
     pub(crate) const fn not_served(self) -> Option<Error> {
         match self {
-            Self::RangeStream
-            | Self::MemberAdd
-            | Self::MemberRemove
-            | Self::MemberUpdate
-            | Self::MemberPromote
-            | Self::Defragment
-            | Self::Hash
-            | Self::Snapshot
-            | Self::MoveLeader
-            | Self::Downgrade => Some(Error::NotAvailable(self.labels()[2])),
+            Self::MemberAdd | Self::MemberRemove | Self::MemberUpdate | Self::MemberPromote => {
+                Some(Error::NotAvailable(self.labels()[2]))
+            }
             _ => None,
         }
     }

@@ -70,7 +70,8 @@ struct Counters {
 pub(crate) struct Handled<'a> {
     shard: &'a Shard,
     rpc: Rpc,
-    code: Code,
+    /// None once somebody else counts the end.
+    code: Option<Code>,
 }
 
 impl Rpcs {
@@ -78,7 +79,12 @@ impl Rpcs {
     pub(crate) fn start(&self, rpc: Rpc) -> Handled<'_> {
         let shard = self.shard();
         add(&shard.calls[rpc as usize].started, 1);
-        Handled { shard, rpc, code: Code::Cancelled }
+        Handled { shard, rpc, code: Some(Code::Cancelled) }
+    }
+
+    /// Goes on counting a call that was [handed over](Handled::hand_over).
+    pub(crate) fn take_over(&self, rpc: Rpc) -> Handled<'_> {
+        Handled { shard: self.shard(), rpc, code: Some(Code::Cancelled) }
     }
 
     /// Counts a received message of `size` bytes.
@@ -115,13 +121,20 @@ impl Handled<'_> {
 
     /// How the call ended.
     pub(crate) fn done(&mut self, code: Code) {
-        self.code = code;
+        self.code = Some(code);
+    }
+
+    /// Leaves it to another thread to count the end of the call.
+    pub(crate) fn hand_over(mut self) {
+        self.code = None;
     }
 }
 
 impl Drop for Handled<'_> {
     fn drop(&mut self) {
-        add(&self.shard.calls[self.rpc as usize].handled[self.code as usize], 1);
+        if let Some(code) = self.code {
+            add(&self.shard.calls[self.rpc as usize].handled[code as usize], 1);
+        }
     }
 }
 

@@ -130,6 +130,7 @@ async fn status_hash_and_alarms_are_answered() {
     server.memory.state().alarms = vec![AlarmMember { member_id: 255, alarm: 1 }];
     let status = maintenance.status(StatusRequest {}).await.unwrap().into_inner();
     assert_eq!(status.errors, ["etcdserver: no leader", "memberID:255 alarm:NOSPACE"]);
+    server.memory.state().leader = memory::MEMBER;
     let ask = |alarm| AlarmRequest { alarm, ..AlarmRequest::default() };
     assert_eq!(maintenance.alarm(ask(0)).await.unwrap().into_inner().alarms.len(), 1);
     assert_eq!(maintenance.alarm(ask(1)).await.unwrap().into_inner().alarms.len(), 1);
@@ -142,8 +143,10 @@ async fn what_is_not_served_says_so() {
     let channel = server.channel().await;
     let check = |found: (Code, String), text: &str| assert_eq!(found, (Code::Unimplemented, text.to_owned()));
     let mut kv = KvClient::new(channel.clone());
-    let stream = kv.range_stream(RangeRequest { key: "k".into(), ..RangeRequest::default() }).await;
-    check(seen(stream), "etcdserver: RangeStream is not available in this version");
+    let sorted = RangeRequest { key: "k".into(), sort_order: 2, ..RangeRequest::default() };
+    check(seen(kv.range_stream(sorted).await), "RangeStream does not support custom sort orders");
+    let filtered = RangeRequest { key: "k".into(), min_mod_revision: 2, ..RangeRequest::default() };
+    check(seen(kv.range_stream(filtered).await), "RangeStream does not support revision filters");
     let mut cluster = ClusterClient::new(channel.clone());
     let add = cluster.member_add(MemberAddRequest::default()).await;
     check(seen(add), "etcdserver: MemberAdd is not available in this version");
@@ -156,6 +159,18 @@ async fn what_is_not_served_says_so() {
     check(seen(raise), "etcdserver: raising and clearing alarms is not available in this version");
     let watch = WatchClient::new(channel).watch(tokio_stream::empty::<WatchRequest>()).await;
     check(seen(watch), "unknown service etcdserverpb.Watch");
+}
+
+#[tokio::test]
+async fn a_replica_without_cursors_streams_one_message() {
+    let server = Server::start().await;
+    let mut kv = KvClient::new(server.channel().await);
+    kv.put(PutRequest { key: "k".into(), value: "v".into(), ..PutRequest::default() }).await.unwrap();
+    let all = RangeRequest { key: "\0".into(), range_end: "\0".into(), ..RangeRequest::default() };
+    let whole = kv.range(all.clone()).await.unwrap().into_inner();
+    let mut stream = kv.range_stream(all).await.unwrap().into_inner();
+    assert_eq!(stream.message().await.unwrap().unwrap().range_response, Some(whole));
+    assert_eq!(stream.message().await.unwrap(), None);
 }
 
 #[tokio::test]

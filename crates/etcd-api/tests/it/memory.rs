@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use etcd_api::{Error, KeyspaceHash, Replica, ReplicaStatus, Standing};
+use etcd_api::{Error, KeyspaceHash, Maintenance, Replica, ReplicaStatus, Standing};
 use etcd_membership::{ClusterId, Member, MemberId};
 use etcd_proto::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 use etcd_proto::etcdserverpb::request_op::Request;
@@ -161,6 +161,7 @@ impl State {
 
 /// Without users.
 impl etcd_api::Accounts for Memory {}
+impl Maintenance for Memory {}
 
 impl Replica for Memory {
     async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
@@ -241,6 +242,7 @@ impl Replica for Memory {
             db_size: 20_480,
             db_in_use: 16_384,
             quota: 2 << 30,
+            downgrade_target: None,
             errors: Vec::new(),
         }
     }

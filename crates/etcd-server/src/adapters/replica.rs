@@ -3,30 +3,40 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_api::{Error, KeyspaceHash, Replica, ReplicaStatus, Standing};
-use etcd_apply::{ApplyError, ClusterState, Envelope, Outcome, Request, Response};
+use etcd_api::{Error, KeyspaceHash, RangeCursor, Replica, ReplicaStatus, Standing};
+use etcd_apply::{
+    AlarmState, ApplyError, ClusterState, DowngradeState, Envelope, Outcome, Request, Response,
+};
 use etcd_auth::Identity;
 use etcd_consensus::{Raft, SubmitError};
-use etcd_membership::{ClusterId, Member, MemberId};
+use etcd_membership::{ClusterId, ClusterVersion, Member, MemberId};
 use etcd_mvcc::{CompactError, RangeError, Store, WriteError};
 use etcd_proto::etcdserverpb::{
-    CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse,
-    RangeRequest, RangeResponse, RequestOp, ResponseHeader, TxnRequest, TxnResponse, request_op,
+    AlarmMember, CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest,
+    PutResponse, RangeRequest, RangeResponse, RequestOp, ResponseHeader, TxnRequest, TxnResponse, request_op,
 };
 use etcd_storage::Storage;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::auth::{Authority, Caller, auth_error};
+use super::cursor::Cursor;
 use crate::API_VERSION;
+use crate::quota::Quota;
 use crate::request_id::RequestIds;
 use crate::waiters::Waiters;
 
 /// A range of more keys than this leaves the connection's thread, so that other requests on it do not wait.
 const INLINE_KEYS: i64 = 256;
 
+/// Before this version etcd's storage had no version of its own.
+const FIRST_STORAGE_VERSION: ClusterVersion = ClusterVersion::new(3, 6);
+
 /// Long ranges that may be read at the same time.
 const LONG_READS: usize = 16;
+
+/// Ranges that may be open at the same time, each for as long as its client takes to receive it.
+const OPEN_RANGES: usize = 64;
 
 /// Limits of one member.
 #[derive(Debug, Clone)]
@@ -34,25 +44,28 @@ pub(crate) struct ReplicaOptions {
     pub(crate) max_request_bytes: usize,
     /// How long a proposal may take: five seconds and two election time-outs.
     pub(crate) request_timeout: Duration,
-    pub(crate) quota_bytes: i64,
+    pub(crate) quota: Quota,
 }
 
 /// A cheap handle, which acts for somebody: nobody at first.
 #[derive(Clone)]
-pub(crate) struct ServerReplica(Arc<Inner>, Caller);
+pub(crate) struct ServerReplica(pub(super) Arc<Inner>, Caller);
 
-struct Inner {
-    cluster_id: ClusterId,
-    member_id: MemberId,
-    raft: Raft,
-    store: Store,
-    storage: Storage,
-    cluster: ClusterState,
-    authority: Arc<Authority>,
-    waiters: Arc<Waiters<Outcome>>,
-    ids: Arc<RequestIds>,
-    long_reads: Semaphore,
-    options: ReplicaOptions,
+pub(super) struct Inner {
+    pub(super) cluster_id: ClusterId,
+    pub(super) member_id: MemberId,
+    pub(super) raft: Raft,
+    pub(super) store: Store,
+    pub(super) storage: Storage,
+    pub(super) cluster: ClusterState,
+    pub(super) alarms: AlarmState,
+    pub(super) downgrade: DowngradeState,
+    pub(super) authority: Arc<Authority>,
+    pub(super) waiters: Arc<Waiters<Outcome>>,
+    pub(super) ids: Arc<RequestIds>,
+    pub(super) long_reads: Semaphore,
+    pub(super) open_ranges: Arc<Semaphore>,
+    pub(super) options: ReplicaOptions,
 }
 
 /// What a replica is made of.
@@ -64,13 +77,27 @@ pub(crate) struct Parts {
     pub(crate) storage: Storage,
     pub(crate) cluster: ClusterState,
     pub(crate) authority: Arc<Authority>,
+    pub(crate) alarms: AlarmState,
+    pub(crate) downgrade: DowngradeState,
     pub(crate) waiters: Arc<Waiters<Outcome>>,
     pub(crate) ids: Arc<RequestIds>,
 }
 
 impl ServerReplica {
     pub(crate) fn new(parts: Parts, options: ReplicaOptions) -> Self {
-        let Parts { cluster_id, member_id, raft, store, storage, cluster, authority, waiters, ids } = parts;
+        let Parts {
+            cluster_id,
+            member_id,
+            raft,
+            store,
+            storage,
+            cluster,
+            alarms,
+            downgrade,
+            authority,
+            waiters,
+            ids,
+        } = parts;
         let long_reads = Semaphore::new(LONG_READS);
         let inner = Inner {
             cluster_id,
@@ -80,9 +107,12 @@ impl ServerReplica {
             storage,
             cluster,
             authority,
+            alarms,
+            downgrade,
             waiters,
             ids,
             long_reads,
+            open_ranges: Arc::new(Semaphore::new(OPEN_RANGES)),
             options,
         };
         Self(Arc::new(inner), Caller::default())
@@ -104,13 +134,22 @@ impl ServerReplica {
         self.0.options.request_timeout
     }
 
+    pub(crate) fn cluster_id(&self) -> ClusterId {
+        self.0.cluster_id
+    }
+
     /// Proposes a request of whoever the handle acts for, and waits until it is applied here.
     pub(crate) async fn propose(&self, request: Request) -> Result<Response, Error> {
+        if !self.0.options.quota.admits(self.database_size(), &request) {
+            // Boxed, or every proposal would be larger by this rare one.
+            return Err(Box::pin(self.refuse_for_space()).await);
+        }
         // Boxed, since it is seldom needed.
         let who = if self.authority().state.is_enabled() { Box::pin(self.who()).await? } else { None };
         self.propose_by(who, request).await
     }
 
+    /// As [`ServerReplica::propose`], whatever the space.
     pub(super) async fn propose_by(
         &self,
         who: Option<Identity>,
@@ -143,7 +182,7 @@ impl ServerReplica {
     }
 
     /// A request that nobody answered: without a leader that is the likely reason.
-    fn timed_out(&self) -> Error {
+    pub(super) fn timed_out(&self) -> Error {
         if self.0.raft.status().leader == 0 { Error::TimeoutLeaderFailed } else { Error::Timeout }
     }
 
@@ -183,6 +222,14 @@ impl Replica for ServerReplica {
         self.still(who.as_ref())?;
         response.header = header(revision);
         Ok(response)
+    }
+
+    async fn open_range(&self, request: RangeRequest) -> Result<Option<Box<dyn RangeCursor>>, Error> {
+        self.barrier(request.serializable).await?;
+        let _who = self.check(|users, who| users.may_read(who, &request.key, &request.range_end)).await?;
+        let permit = Arc::clone(&self.0.open_ranges).acquire_owned().await.map_err(|_| Error::Stopped)?;
+        let reader = self.0.store.range_reader(request).map_err(range_error)?;
+        Ok(reader.map(|reader| -> Box<dyn RangeCursor> { Box::new(Cursor { reader, _permit: permit }) }))
     }
 
     async fn put(&self, request: PutRequest) -> Result<PutResponse, Error> {
@@ -259,17 +306,26 @@ impl Replica for ServerReplica {
     fn status(&self) -> ReplicaStatus {
         let raft = self.0.raft.status();
         let size = self.0.storage.size();
+        let cluster_version = self.0.cluster.get().version();
         ReplicaStatus {
             version: API_VERSION.to_owned(),
-            cluster_version: self.0.cluster.get().version().map(|version| version.to_string()),
-            storage_version: None,
+            cluster_version: cluster_version.map(|version| version.to_string()),
+            // The layout follows the cluster, as etcd's does; it has had a version since 3.6.
+            storage_version: cluster_version
+                .filter(|version| *version >= FIRST_STORAGE_VERSION)
+                .map(|v| v.to_string()),
             index: raft.commit,
             applied_index: raft.applied,
             db_size: i64::try_from(size.total).unwrap_or(i64::MAX),
             db_in_use: i64::try_from(size.in_use).unwrap_or(i64::MAX),
-            quota: self.0.options.quota_bytes,
+            quota: self.0.options.quota.reported(),
+            downgrade_target: self.0.downgrade.get().target().map(|version| version.to_string()),
             errors: Vec::new(),
         }
+    }
+
+    fn alarms(&self) -> Vec<AlarmMember> {
+        self.0.alarms.get()
     }
 }
 
@@ -320,6 +376,8 @@ fn apply_error(error: ApplyError) -> Error {
         ApplyError::Compact(CompactError::FutureRevision) => Error::FutureRevision,
         ApplyError::LeaseNotFound => Error::LeaseNotFound,
         ApplyError::Auth(error) => auth_error(error),
+        ApplyError::NoSpace => Error::NoSpace,
+        ApplyError::Corrupt => Error::Corrupt,
         other => Error::Unknown(format!("etcdserver: {other}").into()),
     }
 }
@@ -332,7 +390,7 @@ fn write_error(error: WriteError) -> Error {
     }
 }
 
-fn range_error(error: RangeError) -> Error {
+pub(super) fn range_error(error: RangeError) -> Error {
     match error {
         RangeError::Compacted => Error::Compacted,
         RangeError::FutureRevision => Error::FutureRevision,

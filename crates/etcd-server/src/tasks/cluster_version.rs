@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use etcd_apply::{ClusterState, Request};
 use etcd_consensus::Raft;
-use etcd_membership::{ClusterVersion, Member, MemberId, Version};
+use etcd_membership::{Cluster, ClusterVersion, Member, MemberId, Version};
 use etcd_proto::membershippb::ClusterVersionSetRequest;
 use etcd_transport::PeerClient;
 use tracing::{debug, warn};
@@ -29,7 +29,7 @@ pub(crate) async fn keep_cluster_version(
     let mut leader = raft.leadership();
     loop {
         let leads = raft.status().leader == local.get();
-        if leads && let Some(version) = decide(&cluster, &client, local).await {
+        if leads && let Some(version) = decide(&cluster, &replica, &client, local).await {
             let request = ClusterVersionSetRequest { ver: version.to_string() };
             if let Err(error) = replica.propose(Request::ClusterVersionSet(request)).await {
                 warn!(%error, "cannot set the cluster version yet");
@@ -43,17 +43,19 @@ pub(crate) async fn keep_cluster_version(
 }
 
 /// The version to propose, if another one than now is right.
-async fn decide(cluster: &ClusterState, client: &PeerClient, local: MemberId) -> Option<ClusterVersion> {
+async fn decide(
+    cluster: &ClusterState,
+    replica: &ServerReplica,
+    client: &PeerClient,
+    local: MemberId,
+) -> Option<ClusterVersion> {
     let view = cluster.get();
     let now = view.version();
-    let mut lowest = Some(local_version());
-    for member in view.members().filter(|member| member.id != local) {
-        lowest = match (lowest, fetch(client, member).await) {
-            (Some(lowest), Some(version)) => Some(lowest.min(version)),
-            _ => None,
-        };
+    let versions = versions(&view, client, local).await;
+    if let Some(target) = replica.downgrade_target() {
+        return now.filter(|now| *now != target && now.may_become(target)).map(|_| target);
     }
-    match (now, lowest) {
+    match (now, versions.and_then(|versions| versions.into_iter().min())) {
         // Not everybody answers: begin with the oldest, and rise when all are there.
         (None, None) => Some(ClusterVersion::MIN),
         (None, Some(lowest)) => Some(lowest.cluster()),
@@ -62,6 +64,19 @@ async fn decide(cluster: &ClusterState, client: &PeerClient, local: MemberId) ->
         }
         _ => None,
     }
+}
+
+/// The versions of all members; none while one does not answer.
+pub(super) async fn versions(
+    cluster: &Cluster,
+    client: &PeerClient,
+    local: MemberId,
+) -> Option<Vec<Version>> {
+    let mut versions = vec![local_version()];
+    for member in cluster.members().filter(|member| member.id != local) {
+        versions.push(fetch(client, member).await?);
+    }
+    Some(versions)
 }
 
 async fn fetch(client: &PeerClient, member: &Member) -> Option<Version> {

@@ -21,6 +21,8 @@ mod load;
 #[cfg(test)]
 mod lone;
 #[cfg(test)]
+mod maintenance;
+#[cfg(test)]
 mod ops;
 #[cfg(test)]
 mod tls;
