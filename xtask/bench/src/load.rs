@@ -35,6 +35,8 @@ pub(crate) enum Kind {
     Put,
     Range {
         serializable: bool,
+        /// Neighbouring keys that one request reads.
+        keys: u64,
     },
     /// Puts in one transaction.
     Txn {
@@ -65,7 +67,10 @@ impl Load {
     pub(crate) fn describe(&self) -> String {
         let kind = match self.kind {
             Kind::Put => "put".to_owned(),
-            Kind::Range { serializable } => format!("range, {}", consistency(serializable)),
+            Kind::Range { serializable, keys: 1 } => format!("range, {}", consistency(serializable)),
+            Kind::Range { serializable, keys } => {
+                format!("range of {keys} keys, {}", consistency(serializable))
+            }
             Kind::Txn { operations } => format!("txn of {operations} puts"),
             Kind::Mixed { reads, serializable } => {
                 format!("mixed, {reads} % {} reads", consistency(serializable))
@@ -89,7 +94,10 @@ impl Load {
         let pick = random.below(self.key_space);
         match self.kind {
             Kind::Put => Call::Put(put(keys.key(pick), value)),
-            Kind::Range { serializable } => Call::Range(range(keys.key(pick), serializable)),
+            Kind::Range { serializable, keys: 1 } => Call::Range(range(keys.key(pick), serializable)),
+            Kind::Range { serializable, keys: count } => {
+                Call::Range(range_of(keys, pick, count.min(self.key_space), serializable))
+            }
             Kind::Txn { operations } => Call::Txn(txn(keys, pick, operations.min(self.key_space), value)),
             Kind::Mixed { reads, serializable } => {
                 if random.below(100) < reads {
@@ -108,6 +116,20 @@ pub(crate) fn put(key: Bytes, value: &Bytes) -> PutRequest {
 
 fn range(key: Bytes, serializable: bool) -> RangeRequest {
     RangeRequest { key, serializable, ..RangeRequest::default() }
+}
+
+/// Reads `count` neighbouring keys, all of which are there.
+fn range_of(keys: &Keys, pick: u64, count: u64, serializable: bool) -> RangeRequest {
+    let first = pick.min(keys.space() - count);
+    // The key after the last one: what is greater than it by the least.
+    let mut range_end = keys.key(first + count - 1).to_vec();
+    range_end.push(0);
+    RangeRequest {
+        key: keys.key(first),
+        range_end: range_end.into(),
+        serializable,
+        ..RangeRequest::default()
+    }
 }
 
 /// Puts neighbouring keys (etcd allows each key once) if a condition holds that always does.
@@ -171,6 +193,18 @@ mod tests {
     }
 
     #[test]
+    fn a_range_of_many_keys_finds_all_of_them() {
+        let keys = Keys::new(4, 20).unwrap();
+        let load = load(Kind::Range { serializable: true, keys: 7 });
+        let mut random = Random::new(3);
+        for _ in 0..100 {
+            let Call::Range(range) = load.call(&keys, &Bytes::new(), &mut random) else { panic!("no range") };
+            let inside = (0..20).filter(|n| keys.key(*n) >= range.key && keys.key(*n) < range.range_end);
+            assert_eq!(inside.count(), 7, "{range:?}");
+        }
+    }
+
+    #[test]
     fn a_mixed_load_keeps_its_proportion() {
         let keys = Keys::new(4, 20).unwrap();
         for (reads, expected) in [(0, 0..=0), (100, 1000..=1000), (80, 750..=850)] {
@@ -185,7 +219,7 @@ mod tests {
 
     #[test]
     fn descriptions() {
-        let one = load(Kind::Range { serializable: false });
+        let one = load(Kind::Range { serializable: false, keys: 1 });
         assert_eq!(one.describe(), "range, linearizable · 1 client · 1 connection · 8 B values");
         let paced = Load { rate: Some(500), clients: 2, ..load(Kind::Put) };
         assert_eq!(paced.describe(), "put · 2 clients · 1 connection · 8 B values · 500 requests/s");

@@ -21,7 +21,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Write keys
     Put(Put),
-    /// Read single keys
+    /// Read single keys, or several at once
     Range(Range),
     /// Write several keys in one transaction
     Txn(Txn),
@@ -43,6 +43,9 @@ pub(crate) struct Put {
 
 #[derive(Debug, Args)]
 pub(crate) struct Range {
+    /// Neighbouring keys that each request reads
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    keys: u64,
     /// Linearizable (l) or serializable (s) reads
     #[arg(long, value_enum, default_value_t = Consistency::L)]
     consistency: Consistency,
@@ -79,7 +82,7 @@ pub(crate) struct Mixed {
 
 #[derive(Debug, Args)]
 pub(crate) struct Suite {
-    /// Requests of each of the loads with 1000 clients; the one with a single client sends a twentieth
+    /// Requests of each of the loads of single keys with 1000 clients; the others send a twentieth
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) total: u64,
     #[command(flatten)]
@@ -235,7 +238,7 @@ impl Put {
 impl Range {
     pub(crate) fn into_range(self) -> Job {
         let serializable = self.consistency == Consistency::S;
-        Job { load: self.shape.load(Kind::Range { serializable }), run: self.run }
+        Job { load: self.shape.load(Kind::Range { serializable, keys: self.keys }), run: self.run }
     }
 }
 
@@ -281,7 +284,7 @@ mod tests {
         assert_eq!((put.load.connections, put.load.total, put.run.rounds()), (1, None, 5));
         assert_eq!(put.load.duration, Some(Duration::from_secs(3)));
         let range = job("range --consistency s --total 50").unwrap();
-        assert_eq!((range.load.kind, range.load.warm_up), (Kind::Range { serializable: true }, 5));
+        assert_eq!((range.load.kind, range.load.warm_up), (Kind::Range { serializable: true, keys: 1 }, 5));
         assert_eq!(job("mixed --reads 0").unwrap().load.kind, Kind::Mixed { reads: 0, serializable: false });
     }
 

@@ -15,7 +15,7 @@ pub(crate) fn run(options: &Suite) -> anyhow::Result<()> {
     compare::write_json(&options.run, &comparisons)
 }
 
-fn loads(total: u64) -> [Load; 4] {
+fn loads(total: u64) -> [Load; 6] {
     let many = |kind| Load {
         kind,
         clients: 1000,
@@ -32,8 +32,16 @@ fn loads(total: u64) -> [Load; 4] {
     [
         many(Kind::Put),
         Load { clients: 1, connections: 1, total: Some(few), warm_up: few / 10, ..many(Kind::Put) },
-        many(Kind::Range { serializable: false }),
-        many(Kind::Range { serializable: true }),
+        many(Kind::Range { serializable: false, keys: 1 }),
+        many(Kind::Range { serializable: true, keys: 1 }),
+        Load { total: Some(few), warm_up: few / 10, ..many(Kind::Txn { operations: 8 }) },
+        Load {
+            clients: 100,
+            connections: 10,
+            total: Some(few),
+            warm_up: few / 10,
+            ..many(Kind::Range { serializable: true, keys: 1000 })
+        },
     ]
 }
 
@@ -74,6 +82,8 @@ mod tests {
                 "put · 1 client · 1 connection · 256 B values",
                 "range, linearizable · 1000 clients · 100 connections · 256 B values",
                 "range, serializable · 1000 clients · 100 connections · 256 B values",
+                "txn of 8 puts · 1000 clients · 100 connections · 256 B values",
+                "range of 1000 keys, serializable · 100 clients · 10 connections · 256 B values",
             ]
         );
     }
