@@ -1,4 +1,4 @@
-//! What clients speak: etcd's v3 gRPC services, health, version and metrics, on one port.
+//! What clients speak: etcd's v3 gRPC services, the v2 keys, health, version and metrics, on one port.
 //!
 //! [`Api`] answers requests for a [`Replica`]: it validates them, applies the rules that hold for every call
 //! (learner, leader, client version, size, deadline), calls the replica, fills the response header and turns an
@@ -42,6 +42,7 @@ mod snapshot;
 
 pub mod metrics;
 mod serve;
+pub mod v2;
 
 pub use api::{Api, Options};
 pub use auth::{Access, AccountChange, Accounts, CommonName, Credentials};

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use etcd_auth::Identity;
 use etcd_proto::etcdserverpb::{
-    AlarmRequest, CompactionRequest, DeleteRangeRequest, PutRequest, RequestHeader, TxnRequest,
+    self, AlarmRequest, CompactionRequest, DeleteRangeRequest, PutRequest, RequestHeader, TxnRequest,
 };
 use etcd_proto::membershippb::{
     ClusterMemberAttrSetRequest, ClusterVersionSetRequest, DowngradeInfoSetRequest,
@@ -16,6 +16,9 @@ use crate::auth::AuthRequest;
 /// Field numbers of `etcdserverpb.InternalRaftRequest`.
 mod field {
     pub(super) const ID: u32 = 1;
+    pub(super) const V2: u32 = 2;
+    /// Ours: see [`super::encode_v2`].
+    pub(super) const CARRIED_V2: u32 = 2100;
     pub(super) const PUT: u32 = 4;
     pub(super) const DELETE_RANGE: u32 = 5;
     pub(super) const TXN: u32 = 6;
@@ -78,11 +81,20 @@ pub enum Request {
     ClusterMemberAttrSet(ClusterMemberAttrSetRequest),
     /// Begin or end a downgrade.
     DowngradeInfoSet(DowngradeInfoSetRequest),
+    /// A request of the v2 keys API.
+    V2(Box<etcdserverpb::Request>),
 }
 
 impl Envelope {
     /// The bytes to propose.
     pub fn encode(&self) -> Bytes {
+        // etcd finds the waiter of a v2 request by the id within.
+        if let Request::V2(request) = &self.request
+            && request.id != self.id
+        {
+            let named = etcdserverpb::Request { id: self.id, ..etcdserverpb::Request::clone(request) };
+            return Self { request: Request::V2(Box::new(named)), ..self.clone() }.encode();
+        }
         let mut header = RequestHeader { id: self.id, ..RequestHeader::default() };
         if let Some(who) = &self.who {
             who.user().clone_into(&mut header.username);
@@ -116,9 +128,20 @@ impl Envelope {
             }
         }
         let request = request.ok_or(DecodeError::Unknown { field: unknown })?;
+        if let Request::V2(request) = &request {
+            bare_id = request.id;
+        }
         let is_signed = !header.username.is_empty() || header.auth_revision != 0;
         let who = is_signed.then(|| Identity::new(header.username, header.auth_revision));
         Ok(Self { id: if header.id != 0 { header.id } else { bare_id }, who, request })
+    }
+
+    /// Reads the bytes of an entry from a member of etcd 3.5 or older, which proposes v2 requests as they are. Such
+    /// bytes are never a request in the newer form.
+    pub(crate) fn decode_bare_v2(data: Bytes) -> Option<Self> {
+        let request = etcdserverpb::Request::decode(data).ok()?;
+        let is_known = ["GET", "QGET", "PUT", "POST", "DELETE", "SYNC"].contains(&request.method.as_str());
+        is_known.then(|| Self { id: request.id, who: None, request: Request::V2(Box::new(request)) })
     }
 }
 
@@ -136,6 +159,7 @@ impl Request {
             Self::ClusterMemberAttrSet(request) => {
                 message::encoded_len(field::CLUSTER_MEMBER_ATTR_SET, request)
             }
+            Self::V2(request) => NO_CHECKPOINT.len() + message::encoded_len(field::CARRIED_V2, &**request),
         }
     }
 
@@ -152,6 +176,7 @@ impl Request {
             Self::ClusterMemberAttrSet(request) => {
                 message::encode(field::CLUSTER_MEMBER_ATTR_SET, request, buffer);
             }
+            Self::V2(request) => encode_v2(request, buffer),
         }
     }
 
@@ -162,6 +187,7 @@ impl Request {
         data: &mut Bytes,
     ) -> Result<Option<Self>, prost::DecodeError> {
         Ok(Some(match tag {
+            field::V2 | field::CARRIED_V2 => Self::V2(sub_message(wire_type, data)?),
             field::PUT => Self::Put(sub_message(wire_type, data)?),
             field::DELETE_RANGE => Self::DeleteRange(sub_message(wire_type, data)?),
             field::TXN => Self::Txn(sub_message(wire_type, data)?),
@@ -179,6 +205,16 @@ impl Request {
             },
         }))
     }
+}
+
+/// The field `lease_checkpoint`, with a checkpoint of no lease.
+const NO_CHECKPOINT: &[u8] = &[0x5a, 0x00];
+
+/// A member of Go's etcd 3.6 or later panics at a v2 request in its own field. This form does nothing there, and
+/// nothing in older ones: they see the checkpoint of no lease, and skip a field that they do not know.
+fn encode_v2(request: &etcdserverpb::Request, buffer: &mut BytesMut) {
+    buffer.extend_from_slice(NO_CHECKPOINT);
+    message::encode(field::CARRIED_V2, request, buffer);
 }
 
 pub(crate) fn sub_message<M: Message + Default>(

@@ -1,7 +1,7 @@
 //! The replicated state machine: one committed log entry becomes one storage transaction and an outcome.
 //!
 //! [`Machine`] is fed every committed entry in order, on one thread. It decodes the entry ([`Envelope`]), applies
-//! it to the key-value store or to the membership, and writes everything that the entry changed in one
+//! it to the key-value store, the v2 keys or the membership, and writes everything that the entry changed in one
 //! storage batch that carries the entry's index. Whoever proposed the entry gets its [`Outcome`] through the
 //! [`Observer`].
 //!
@@ -23,6 +23,7 @@ mod envelope;
 mod machine;
 mod members;
 mod outcome;
+mod v2;
 
 pub use alarms::{AlarmState, AlarmsError};
 pub use auth::{AuthEvent, AuthLoadError, AuthRequest, AuthState, LeaseKeys};
@@ -33,3 +34,4 @@ pub use envelope::{DecodeError, Envelope, Request};
 pub use machine::{Fatal, Machine, Observer, OpenError, Options, Reconfigure};
 pub use members::{ClusterState, LoadError, MembershipChange};
 pub use outcome::{ApplyError, Outcome, Response};
+pub use v2::{LoadError as V2LoadError, V2Keys};

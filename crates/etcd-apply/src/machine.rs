@@ -15,6 +15,7 @@ use crate::downgrade::{DowngradeError, DowngradeState};
 use crate::envelope::{DecodeError, Envelope, Request};
 use crate::members::{ClusterState, MembershipChange};
 use crate::outcome::{ApplyError, Outcome, Response};
+use crate::v2::{self, V2Keys};
 use crate::{conf_change, conf_state, members};
 
 /// How the machine is set up.
@@ -45,6 +46,9 @@ pub enum OpenError {
     /// The downgrade that is under way cannot be read.
     #[error("cannot read the downgrade")]
     Downgrade(#[from] DowngradeError),
+    /// The v2 keys cannot be read.
+    #[error("cannot read the v2 keys")]
+    V2(#[from] v2::LoadError),
     /// Raft's configuration cannot be read.
     #[error("cannot read the raft configuration")]
     ConfState(#[from] ConfStateError),
@@ -131,6 +135,7 @@ pub struct Machine {
     storage: Storage,
     store: Store,
     writer: Writer,
+    v2: V2Keys,
     cluster: ClusterState,
     auth: AuthState,
     alarms: AlarmState,
@@ -151,6 +156,7 @@ impl Machine {
     /// [`OpenError`] when storage holds something else.
     pub fn open(storage: Storage, cluster: ClusterState, options: Options) -> Result<Self, OpenError> {
         let (store, writer) = Store::open(storage.clone(), options.mvcc)?;
+        let v2 = V2Keys::open(&storage)?;
         cluster.load(&storage)?;
         let auth = AuthState::open(&storage)?;
         let (alarms, downgrade) = (AlarmState::default(), DowngradeState::default());
@@ -164,6 +170,7 @@ impl Machine {
             storage,
             store,
             writer,
+            v2,
             cluster,
             auth,
             alarms,
@@ -210,6 +217,11 @@ impl Machine {
         &self.downgrade
     }
 
+    /// The v2 keys, for reading and waiting on any thread.
+    pub fn v2(&self) -> &V2Keys {
+        &self.v2
+    }
+
     /// Applies one committed entry, unless storage holds it already.
     ///
     /// # Errors
@@ -244,6 +256,7 @@ impl Machine {
     /// [`OpenError`] when storage holds something else.
     pub fn reload(&mut self, index: u64, observer: &mut dyn Observer) -> Result<(), OpenError> {
         self.store.reload()?;
+        self.v2.reload(&self.storage)?;
         self.cluster.load(&self.storage)?;
         self.auth.reload(&self.storage)?;
         // Who logged in or out while this member did not look is not known.
@@ -274,7 +287,9 @@ impl Machine {
                 );
                 return commit(txn, index);
             }
-            Err(source) => return Err(Fatal::Malformed { index, source }),
+            Err(source) => {
+                Envelope::decode_bare_v2(entry.data.clone()).ok_or(Fatal::Malformed { index, source })?
+            }
         };
         let refusal = self.alarms.refusal(&envelope.request);
         let permitted = self.auth.permit(&envelope, &|_| Vec::new());
@@ -298,6 +313,7 @@ impl Machine {
                 self.cluster.set_attributes(request, txn.batch());
                 Ok(Response::Done)
             }
+            Request::V2(request) => self.v2.apply(request, &self.cluster, txn.batch()),
             request => apply_keys(&mut txn, request),
         };
         if let Err(ApplyError::Write(source)) = outcome {
@@ -383,6 +399,7 @@ fn apply_keys(txn: &mut WriteTxn<'_>, request: &Request) -> Outcome {
         }
         Request::Alarm(_)
         | Request::Auth(_)
+        | Request::V2(_)
         | Request::ClusterVersionSet(_)
         | Request::ClusterMemberAttrSet(_)
         | Request::DowngradeInfoSet(_) => Ok(Response::Done),

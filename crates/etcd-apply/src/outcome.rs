@@ -1,5 +1,7 @@
 //! What became of one log entry.
 
+use std::sync::Arc;
+
 use etcd_membership::Member;
 use etcd_mvcc::{CompactError, WriteError};
 use etcd_proto::etcdserverpb::{
@@ -37,6 +39,8 @@ pub enum Response {
         /// Of users and roles, there.
         auth_revision: u64,
     },
+    /// The v2 request is done.
+    V2(Arc<etcd_v2store::Event>),
     /// Nothing to tell.
     Done,
 }
@@ -60,6 +64,9 @@ pub enum ApplyError {
     /// An alarm about data that differ between members is raised.
     #[error("corrupt cluster")]
     Corrupt,
+    /// The v2 store refused the request.
+    #[error("v2 request refused")]
+    V2(#[from] etcd_v2store::Error),
     /// The membership change breaks a rule.
     #[error("membership change refused")]
     Membership(#[from] etcd_membership::ChangeError),

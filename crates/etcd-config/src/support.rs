@@ -29,7 +29,6 @@ pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("discovery-password", "use --initial-cluster"),
     ("discovery-srv", "use --initial-cluster"),
     ("discovery-srv-name", "use --initial-cluster"),
-    ("enable-v2", "leave it out, and use the v3 API"),
     ("cors", "leave it out"),
     ("host-whitelist", "leave it out"),
     ("enable-pprof", "leave it out, and use a profiler of the system, such as perf"),

@@ -10,6 +10,7 @@ mod node;
 mod outbox;
 mod probe;
 mod replica;
+mod v2;
 
 pub use auth::TokenError;
 pub(crate) use auth::{Authority, Tokens};
@@ -18,3 +19,4 @@ pub(crate) use node::{Mismatch, PeerNode};
 pub(crate) use outbox::PeerOutbox;
 pub(crate) use probe::resolve_initial_cluster;
 pub(crate) use replica::{Parts, ReplicaOptions, ServerReplica};
+pub(crate) use v2::ServerV2;

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
-use crate::adapters::{Mismatch, ServerReplica};
+use crate::adapters::{Mismatch, ServerReplica, ServerV2};
 use crate::listeners::Port;
 use crate::start_error::StartError;
 use crate::tls::MemberTls;
@@ -51,6 +51,7 @@ pub struct Member {
     pub(crate) tls: MemberTls,
     pub(crate) peer_tasks: JoinSet<()>,
     pub(crate) peer_drain: CancellationToken,
+    pub(crate) v2: ServerV2,
     pub(crate) api: Api<ServerReplica>,
     pub(crate) serve_options: ServeOptions,
     pub(crate) workers: Workers,
@@ -133,6 +134,7 @@ impl Member {
                     tokio::select! {
                         () = &mut shutdown => Ended::Stopped,
                         ended = &mut failure => ended,
+                        never = tasks::expire_v2_keys(self.raft.clone(), self.v2.clone()) => match never {},
                         () = self.keep_cluster_version() => Ended::Failed("the raft thread is gone".to_owned()),
                     }
                 }
@@ -226,6 +228,7 @@ impl Member {
             self.hand_over().await;
         }
         drain.cancel();
+        self.v2.keys().end_watches();
         self.client_ports.clear();
         while serving.join_next().await.is_some() {}
         self.peer_drain.cancel();

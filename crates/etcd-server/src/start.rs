@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::adapters::{
-    Authority, Parts, PeerNode, PeerOutbox, ReplicaOptions, ReplicatedMachine, ServerReplica, Surroundings,
-    Tokens,
+    Authority, Parts, PeerNode, PeerOutbox, ReplicaOptions, ReplicatedMachine, ServerReplica, ServerV2,
+    Surroundings, Tokens,
 };
 use crate::data_dir::DataDir;
 use crate::listeners::{Port, SocketOptions, bind};
@@ -194,6 +194,7 @@ async fn run(
     let authority = Authority::new(users.clone(), tokens, bcrypt_cost(config), takes_common_names);
     let authority = Arc::new(authority);
     let (alarms, downgrade) = (machine.alarms().clone(), machine.downgrade().clone());
+    let v2_keys = machine.v2().clone();
     let machine = ReplicatedMachine::new(
         machine,
         storage.clone(),
@@ -250,8 +251,14 @@ async fn run(
     etcd_api::metrics::register_member(&mut registry, replica.clone());
     etcd_api::metrics::register_process(&mut registry);
     tls::register(&mut registry, ports.tls.clone());
-    metrics::register(&mut registry, raft.clone(), store, storage.clone(), users);
-    let api = Api::new(replica.clone(), api_options(config), api_metrics, Arc::new(registry));
+    metrics::register(&mut registry, raft.clone(), store, storage.clone(), users.clone());
+    let v2 = ServerV2::new(config.name.clone(), v2_keys, raft.clone(), replica.clone(), users);
+    let v2_requests = etcd_api::v2::register_metrics(&mut registry, v2.clone());
+    let mut api = Api::new(replica.clone(), api_options(config), api_metrics, Arc::new(registry));
+    if config.enable_v2 {
+        let options = etcd_api::v2::V2Options::default();
+        api = api.with_http(etcd_api::v2::router(replica.clone(), v2.clone(), options, v2_requests));
+    }
     // The other half of the cores is for Raft, log, state machine and peers.
     let workers = Workers::start((process::cores() / 2).clamp(1, MAX_WORKERS))?;
 
@@ -284,6 +291,7 @@ async fn run(
         tls: ports.tls,
         peer_tasks,
         peer_drain,
+        v2,
         api,
         serve_options: serve_options(config, descriptors),
         workers,

@@ -22,6 +22,7 @@
 mod binary;
 mod cluster;
 mod ctl;
+mod go;
 mod scratch;
 mod seed;
 mod server;
@@ -29,6 +30,7 @@ mod server;
 pub use binary::{foreign, is_go_3_4, server};
 pub use cluster::{TestCluster, cluster, prepare, runtime, start};
 pub use ctl::{Answer, Ctl};
+pub use go::{GoMembers, debian_etcd};
 pub use scratch::Scratch;
 pub use seed::seeded;
 pub use server::{DEADLINE, Ended, Server, assert_no_panic};

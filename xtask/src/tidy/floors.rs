@@ -37,7 +37,16 @@ const FLOORS: [(u8, &str, &[&str]); 20] = [
     (
         4,
         "etcd-api",
-        &["etcd-proto", "etcd-membership", "etcd-tls", "etcd-auth", "etcd-mvcc", "etcd-watch", "etcd-apply"],
+        &[
+            "etcd-proto",
+            "etcd-membership",
+            "etcd-tls",
+            "etcd-auth",
+            "etcd-v2store",
+            "etcd-mvcc",
+            "etcd-watch",
+            "etcd-apply",
+        ],
     ),
     (5, "etcd-server", ANY_BELOW),
     (6, "etcd-discovery-service", ANY_BELOW),

@@ -30,6 +30,7 @@ impl AuthState {
             // What clients may not do at will is checked where it comes in; members do these by themselves too.
             Request::Auth(_)
             | Request::Alarm(_)
+            | Request::V2(_)
             | Request::Compaction(_)
             | Request::ClusterVersionSet(_)
             | Request::ClusterMemberAttrSet(_)

@@ -1,4 +1,4 @@
-use etcd_proto::etcdserverpb::{InternalRaftRequest, LeaseGrantRequest};
+use etcd_proto::etcdserverpb::{InternalRaftRequest, LeaseCheckpointRequest, LeaseGrantRequest};
 use proptest::prelude::*;
 
 use super::*;
@@ -97,4 +97,35 @@ proptest! {
     fn random_bytes_never_panic(data in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _outcome = Envelope::decode(data.into());
     }
+}
+
+#[test]
+fn a_v2_request_carries_its_id_and_is_read_in_all_forms() {
+    for method in ["GET", "QGET", "PUT", "POST", "DELETE", "SYNC"] {
+        let bare = etcdserverpb::Request {
+            id: 7,
+            method: method.into(),
+            path: "/1/foo".into(),
+            val: "bar".into(),
+            prev_exist: Some(false),
+            time: 99,
+            ..etcdserverpb::Request::default()
+        };
+        let envelope = Envelope { id: 7, who: None, request: Request::V2(Box::new(bare.clone())) };
+        let unnamed = etcdserverpb::Request { id: 0, ..bare.clone() };
+        let data = Envelope { id: 7, who: None, request: Request::V2(Box::new(unnamed)) }.encode();
+        assert_eq!(Envelope::decode(data.clone()).unwrap(), envelope);
+        // What Go's etcd sees: a request that does nothing.
+        let seen = InternalRaftRequest::decode(data).unwrap();
+        assert_eq!((seen.lease_checkpoint, seen.v2), (Some(LeaseCheckpointRequest::default()), None));
+        // Its own form.
+        let header = Some(RequestHeader { id: 7, ..RequestHeader::default() });
+        let own = InternalRaftRequest { header, v2: Some(bare.clone()), ..InternalRaftRequest::default() };
+        assert_eq!(Envelope::decode(own.encode_to_vec().into()).unwrap(), envelope);
+        let data = Bytes::from(bare.encode_to_vec());
+        assert!(matches!(Envelope::decode(data.clone()), Err(DecodeError::Malformed(_))), "{method}");
+        assert_eq!(Envelope::decode_bare_v2(data), Some(envelope));
+    }
+    assert_eq!(Envelope::decode_bare_v2(Bytes::from_static(&[0xff])), None);
+    assert_eq!(Envelope::decode_bare_v2(Bytes::new()), None);
 }

@@ -92,7 +92,7 @@ pub(super) const FLAGS: &[FlagSpec] = &[
         "true",
         "Ask before an election, so that a member that comes back disturbs nobody.",
     ),
-    flag("enable-v2", Bool, "false", "Serve the v2 API."),
+    flag("enable-v2", Bool, "true", "Serve the v2 API: /v2/keys and what is beside it."),
     flag(
         "auto-compaction-retention",
         Text,

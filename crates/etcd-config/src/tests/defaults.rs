@@ -35,7 +35,7 @@ fn without_any_flag() {
     assert_eq!((config.log_level, config.log_format), (LogLevel::Info, LogFormat::Json));
     assert_eq!(config.log_outputs, ["default"]);
     assert!(config.pre_vote && config.strict_reconfig_check && config.initial_election_tick_advance);
-    assert!(!config.enable_v2 && config.enable_grpc_gateway);
+    assert!(config.enable_v2 && config.enable_grpc_gateway);
     assert!(config.explicit.is_empty());
     let warnings: Vec<String> = notices.iter().map(ToString::to_string).collect();
     assert_eq!(warnings[0], "no data-dir provided, using default data-dir ./default.etcd");

@@ -187,7 +187,6 @@ fn discovery_is_checked_before_it_is_refused() {
 #[test]
 fn what_is_missing_is_said() {
     for (argument, want) in [
-        ("--enable-v2", "--enable-v2: not available in this version yet; leave it out, and use the v3 API"),
         (
             "--metrics=extensive",
             "--metrics: not available in this version yet; leave it out: the basic metrics are served",

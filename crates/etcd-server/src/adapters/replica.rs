@@ -155,6 +155,11 @@ impl ServerReplica {
         who: Option<Identity>,
         request: Request,
     ) -> Result<Response, Error> {
+        self.submit(who, request).await?.map_err(apply_error)
+    }
+
+    /// Proposes a request and waits for its outcome.
+    pub(super) async fn submit(&self, who: Option<Identity>, request: Request) -> Result<Outcome, Error> {
         let inner = &*self.0;
         let id = inner.ids.next();
         let entry = Envelope { id, who, request }.encode();
@@ -164,7 +169,7 @@ impl ServerReplica {
         let mut waiting = inner.waiters.register(id);
         inner.raft.propose(entry).map_err(submit_error)?;
         match timeout(inner.options.request_timeout, waiting.outcome()).await {
-            Ok(Some(outcome)) => outcome.map_err(apply_error),
+            Ok(Some(outcome)) => Ok(outcome),
             Ok(None) => Err(Error::Stopped),
             Err(_elapsed) => Err(self.timed_out()),
         }

@@ -26,3 +26,5 @@ mod maintenance;
 mod ops;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod v2;

@@ -1,0 +1,7 @@
+//! The v2 API: `/v2/keys` and what is beside it.
+
+mod differential;
+mod discovery;
+mod http;
+mod keys;
+mod replication;
