@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use ring::rand::SystemRandom;
 
 use super::*;
@@ -150,4 +151,21 @@ fn keys_that_do_not_fit_are_refused() {
 fn keys_do_not_show() {
     let jwt = new(Algorithm::Hs256, None, Some(b"s3cret")).unwrap();
     assert_eq!(format!("{jwt:?}"), "Jwt { algorithm: Hs256, ttl: 300s, .. }");
+}
+
+proptest! {
+    #[test]
+    fn random_texts_are_nobodys_token(text in "[A-Za-z0-9_=.{}\" -]{0,120}") {
+        let jwt = new(Algorithm::Hs256, None, Some(b"s3cret")).unwrap();
+        prop_assert_eq!(jwt.verify(&text, NOW), None);
+    }
+
+    /// Whatever the claims are: signed by us, they are read or refused.
+    #[test]
+    fn random_claims_never_panic(claims in any::<Vec<u8>>(), header in "\\PC{0,40}") {
+        let jwt = new(Algorithm::Hs256, None, Some(b"s3cret")).unwrap();
+        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let signature = jwt.key.sign(signed.as_bytes(), &SystemRandom::new()).unwrap();
+        let _read = jwt.verify(&format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)), NOW);
+    }
 }

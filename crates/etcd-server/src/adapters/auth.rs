@@ -4,7 +4,7 @@ mod accounts;
 mod login;
 mod tokens;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use etcd_api::{Access, Credentials, Error};
 use etcd_apply::{AuthEvent, AuthState};
@@ -27,8 +27,6 @@ pub(crate) struct Authority {
     /// `--client-cert-auth`: the common name of a verified certificate is a user.
     takes_common_names: bool,
     passwords: Semaphore,
-    /// What the passwords of users who do not exist are compared with.
-    decoy: OnceLock<String>,
 }
 
 /// For whom a handle acts.
@@ -42,14 +40,7 @@ pub(super) enum Caller {
 
 impl Authority {
     pub(crate) fn new(state: AuthState, tokens: Tokens, bcrypt_cost: u32, takes_common_names: bool) -> Self {
-        Self {
-            state,
-            tokens,
-            bcrypt_cost,
-            takes_common_names,
-            passwords: Semaphore::new(PASSWORDS_AT_ONCE),
-            decoy: OnceLock::new(),
-        }
+        Self { state, tokens, bcrypt_cost, takes_common_names, passwords: Semaphore::new(PASSWORDS_AT_ONCE) }
     }
 
     /// Keeps the tokens in step with the log; called on the apply thread.

@@ -69,15 +69,14 @@ impl ServerReplica {
             Err(AuthError::AuthFailed) => (bytes::Bytes::new(), false),
             Err(error) => return Err(auth_error(error)),
         };
-        let (authority, shared) = (Arc::clone(self.authority()), Arc::clone(password));
+        let (cost, shared) = (self.authority().bcrypt_cost, Arc::clone(password));
         let compared = self
             .with_password(move || {
                 if is_real {
                     let matches = password::matches(&shared, &hash);
                     return matches.then_some(hash);
                 }
-                let decoy = authority.decoy.get_or_init(|| password::decoy(authority.bcrypt_cost));
-                let _never = password::matches(&shared, decoy.as_bytes());
+                let _never = password::matches(&shared, password::decoy(cost).as_bytes());
                 None
             })
             .await?;

@@ -87,6 +87,7 @@ fn a_change_counts_for_requests_that_are_under_way() {
     runtime.block_on(async {
         set_up(&urls[0]).await;
         let mut root = connect_as(&urls[0], "root", ROOT_PASSWORD).await.unwrap();
+        let (started, mut writes) = tokio::sync::mpsc::channel(1);
         let writer = {
             let url = urls[1].clone();
             tokio::spawn(async move {
@@ -94,7 +95,10 @@ fn a_change_counts_for_requests_that_are_under_way() {
                 let mut written = 0;
                 loop {
                     match ann.put("ann/n", "y", None).await {
-                        Ok(_) => written += 1,
+                        Ok(_) => {
+                            written += 1;
+                            let _one_is_enough = started.try_send(());
+                        }
                         // Users or roles changed between the check and the log: the client may try again.
                         Err(etcd_client::Error::GRpcStatus(status))
                             if status.message() == "etcdserver: revision of auth store is old" => {}
@@ -106,6 +110,7 @@ fn a_change_counts_for_requests_that_are_under_way() {
                 }
             })
         };
+        writes.recv().await.unwrap();
         for number in 0..20 {
             root.role_add(format!("role{number}")).await.unwrap();
         }

@@ -338,11 +338,12 @@ fn every_call_is_for_whom_it_should_be() {
 
     runtime().block_on(async {
         set_up(&urls[0]).await;
+        let raw = Raw::connect(&urls[0]).await;
+        let ann = raw.log_in("ann", ANN_PASSWORD).await.unwrap();
+        let root = raw.log_in("root", ROOT_PASSWORD).await.unwrap();
         for (number, row) in rows.iter().enumerate().filter(|(_, row)| known.contains(row.method)) {
             let raw = Raw::connect(&urls[number % urls.len()]).await;
-            // Rows change users and roles, and so make tokens of one kind old.
-            let ann = raw.clone().with_token(&raw.log_in("ann", ANN_PASSWORD).await.unwrap());
-            let root = raw.clone().with_token(&raw.log_in("root", ROOT_PASSWORD).await.unwrap());
+            let (ann, root) = (raw.clone().with_token(&ann), raw.clone().with_token(&root));
             let (empty, denied) = ("etcdserver: user name is empty", "etcdserver: permission denied");
             let expected = match row.rule {
                 Rule::Open => [None, None],
