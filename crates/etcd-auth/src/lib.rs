@@ -45,7 +45,7 @@ pub use accounts::{Accounts, ROOT, Role, Touched, User};
 pub use error::AuthError;
 pub use identity::Identity;
 pub use intervals::Intervals;
-pub use jwt::{Algorithm, Jwt, KeyError, SignError};
+pub use jwt::{Algorithm, Jwt, KeyError, Proven, SignError};
 pub use permission::{Kind, Permission};
 pub use simple::SimpleTokens;
 pub use token_options::{JwtOptions, OptionsError, TokenOptions};

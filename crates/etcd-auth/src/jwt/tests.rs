@@ -3,7 +3,7 @@ use ring::rand::SystemRandom;
 
 use super::*;
 
-macro_rules! file {
+macro_rules! pem {
     ($name:literal) => {
         include_bytes!(concat!("../../testdata/", $name)).as_slice()
     };
@@ -16,19 +16,23 @@ fn new(algorithm: Algorithm, public: Option<&[u8]>, private: Option<&[u8]>) -> R
     Jwt::new(algorithm, public, private, TTL, &SystemRandom::new())
 }
 
+fn verify(jwt: &Jwt, token: &str, now: Duration) -> Option<Identity> {
+    jwt.verify(token, now)?.at(now).cloned()
+}
+
 /// Public and private files that fit the algorithm.
 fn files(algorithm: Algorithm) -> Vec<(Option<&'static [u8]>, &'static [u8])> {
     match algorithm {
         Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => vec![(None, b"s3cret")],
         Algorithm::Es256 => {
-            vec![(Some(file!("p256-pub.pem")), file!("p256-sec1.pem")), (None, file!("p256-pkcs8.pem"))]
+            vec![(Some(pem!("p256-pub.pem")), pem!("p256-sec1.pem")), (None, pem!("p256-pkcs8.pem"))]
         }
-        Algorithm::Es384 => vec![(Some(file!("p384-pub.pem")), file!("p384-sec1.pem"))],
-        Algorithm::EdDsa => vec![(Some(file!("ed25519-pub.pem")), file!("ed25519.pem"))],
+        Algorithm::Es384 => vec![(Some(pem!("p384-pub.pem")), pem!("p384-sec1.pem"))],
+        Algorithm::EdDsa => vec![(Some(pem!("ed25519-pub.pem")), pem!("ed25519.pem"))],
         _ => vec![
-            (Some(file!("rsa-pub.pem")), file!("rsa-pkcs1.pem")),
-            (Some(file!("rsa-pub-pkcs1.pem")), file!("rsa-pkcs8.pem")),
-            (Some(file!("rsa-cert.pem")), file!("rsa-pkcs8.pem")),
+            (Some(pem!("rsa-pub.pem")), pem!("rsa-pkcs1.pem")),
+            (Some(pem!("rsa-pub-pkcs1.pem")), pem!("rsa-pkcs8.pem")),
+            (Some(pem!("rsa-cert.pem")), pem!("rsa-pkcs8.pem")),
         ],
     }
 }
@@ -40,12 +44,14 @@ fn every_algorithm_signs_and_verifies() {
         for (public, private) in files(algorithm) {
             let jwt = new(algorithm, public, Some(private)).unwrap();
             let token = jwt.sign(&ann, NOW, &SystemRandom::new()).unwrap();
-            assert_eq!(jwt.verify(&token, NOW), Some(ann.clone()), "{algorithm:?}");
-            assert_eq!(jwt.verify(&token, NOW + TTL), None, "{algorithm:?} has expired");
+            assert_eq!(verify(&jwt, &token, NOW), Some(ann.clone()), "{algorithm:?}");
+            assert_eq!(verify(&jwt, &token, NOW + TTL), None, "{algorithm:?} has expired");
+            let proven = jwt.verify(&token, NOW).unwrap();
+            assert_eq!((proven.at(NOW), proven.at(NOW + TTL)), (Some(&ann), None), "{algorithm:?}");
             let Some(public) = public else { continue };
             let checking = new(algorithm, Some(public), None).unwrap();
             assert_eq!(
-                checking.verify(&token, NOW),
+                verify(&checking, &token, NOW),
                 Some(ann.clone()),
                 "{algorithm:?} with the public key alone"
             );
@@ -62,10 +68,10 @@ fn no_changed_token_passes() {
         let mut bytes = token.clone().into_bytes();
         bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
         let changed = String::from_utf8(bytes).unwrap();
-        assert_eq!(jwt.verify(&changed, NOW), None, "{changed}");
+        assert_eq!(verify(&jwt, &changed, NOW), None, "{changed}");
     }
     for text in ["", ".", "..", "a.b.c", &token[..token.len() - 1], &format!("{token}.x")] {
-        assert_eq!(jwt.verify(text, NOW), None, "{text}");
+        assert_eq!(verify(&jwt, text, NOW), None, "{text}");
     }
     let other = new(Algorithm::Hs256, None, Some(b"s3cret\n")).unwrap();
     assert_eq!(other.verify(&token, NOW), None);
@@ -77,7 +83,7 @@ fn with_claims(header: &str, claims: &str) -> Option<Identity> {
     let jwt = new(Algorithm::Hs256, None, Some(b"s3cret")).unwrap();
     let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     let signature = jwt.key.sign(signed.as_bytes(), &SystemRandom::new()).unwrap();
-    jwt.verify(&format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)), NOW)
+    verify(&jwt, &format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)), NOW)
 }
 
 #[test]
@@ -105,7 +111,7 @@ fn another_algorithm_never_passes() {
         assert_eq!(with_claims(header, r#"{"username":"ann","revision":7}"#), None, "{header}");
     }
     // The public key of one algorithm is no secret of another.
-    let public = file!("rsa-pub.pem");
+    let public = pem!("rsa-pub.pem");
     let forged = new(Algorithm::Hs256, None, Some(public)).unwrap();
     let token = forged.sign(&Identity::new("root", 7), NOW, &SystemRandom::new()).unwrap();
     assert_eq!(new(Algorithm::Rs256, Some(public), None).unwrap().verify(&token, NOW), None);
@@ -113,9 +119,9 @@ fn another_algorithm_never_passes() {
 
 #[test]
 fn a_token_of_openssl_is_known() {
-    let jwt = new(Algorithm::Rs256, Some(file!("rsa-pub.pem")), None).unwrap();
+    let jwt = new(Algorithm::Rs256, Some(pem!("rsa-pub.pem")), None).unwrap();
     let token = include_str!("../../testdata/openssl-rs256.jwt");
-    assert_eq!(jwt.verify(token, NOW), Some(Identity::new("ann", 7)));
+    assert_eq!(verify(&jwt, token, NOW), Some(Identity::new("ann", 7)));
 }
 
 #[test]
@@ -125,11 +131,11 @@ fn keys_that_do_not_fit_are_refused() {
         assert!(error.starts_with(expected), "{error}");
     };
     check(Algorithm::Rs256, None, None, "missing key data");
-    check(Algorithm::Hs256, Some(file!("rsa-pub.pem")), None, "missing key data");
+    check(Algorithm::Hs256, Some(pem!("rsa-pub.pem")), None, "missing key data");
     check(Algorithm::Hs256, None, Some(b""), "missing key data");
     check(Algorithm::EdDsa, None, Some(b""), "missing key data");
-    check(Algorithm::Rs256, Some(file!("p256-pub.pem")), None, "pub-key holds no public key for RS256");
-    check(Algorithm::Es256, Some(file!("ed25519-pub.pem")), None, "pub-key holds no public key for ES256");
+    check(Algorithm::Rs256, Some(pem!("p256-pub.pem")), None, "pub-key holds no public key for RS256");
+    check(Algorithm::Es256, Some(pem!("ed25519-pub.pem")), None, "pub-key holds no public key for ES256");
     check(Algorithm::Rs256, Some(b"nonsense"), None, "pub-key holds no public key for RS256");
     check(
         Algorithm::Ps512,
@@ -137,12 +143,12 @@ fn keys_that_do_not_fit_are_refused() {
         Some(b"nonsense"),
         "priv-key holds no private key for PS512 (no PEM block)",
     );
-    check(Algorithm::Es256, None, Some(file!("p384-sec1.pem")), "priv-key holds no private key for ES256");
-    check(Algorithm::EdDsa, None, Some(file!("rsa-pkcs8.pem")), "priv-key holds no private key for EdDSA");
+    check(Algorithm::Es256, None, Some(pem!("p384-sec1.pem")), "priv-key holds no private key for ES256");
+    check(Algorithm::EdDsa, None, Some(pem!("rsa-pkcs8.pem")), "priv-key holds no private key for EdDSA");
     check(
         Algorithm::Es384,
-        Some(file!("p256-pub.pem")),
-        Some(file!("p384-sec1.pem")),
+        Some(pem!("p256-pub.pem")),
+        Some(pem!("p384-sec1.pem")),
         "public and private keys don't match",
     );
 }

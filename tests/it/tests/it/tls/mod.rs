@@ -8,3 +8,4 @@ mod members;
 mod rotation;
 mod stalled;
 mod start;
+mod users;
