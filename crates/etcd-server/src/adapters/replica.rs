@@ -231,9 +231,11 @@ impl Replica for ServerReplica {
 
     async fn open_range(&self, request: RangeRequest) -> Result<Option<Box<dyn RangeCursor>>, Error> {
         self.barrier(request.serializable).await?;
-        let _who = self.check(|users, who| users.may_read(who, &request.key, &request.range_end)).await?;
+        let who = self.check(|users, who| users.may_read(who, &request.key, &request.range_end)).await?;
         let permit = Arc::clone(&self.0.open_ranges).acquire_owned().await.map_err(|_| Error::Stopped)?;
         let reader = self.0.store.range_reader(request).map_err(range_error)?;
+        // The revision that is read is pinned now: later changes of users do not count.
+        self.still(who.as_ref())?;
         Ok(reader.map(|reader| -> Box<dyn RangeCursor> { Box::new(Cursor { reader, _permit: permit }) }))
     }
 
