@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use rustls::InvalidMessage;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
@@ -58,6 +59,9 @@ pub enum HandshakeError {
     /// The port has no certificate.
     #[error("no certificate to show")]
     NoCertificate,
+    /// The other side speaks something else, most likely HTTP.
+    #[error("the client speaks no TLS; use an https URL for this port")]
+    PlainText,
     /// The other side went away, or the two cannot agree, or one does not trust the other.
     #[error("{0}")]
     Failed(io::Error),
@@ -142,7 +146,7 @@ impl Acceptor {
         tokio::select! {
             biased;
             outcome = tokio::time::timeout(self.pending.timeout, handshake) => match outcome {
-                Ok(outcome) => outcome.map_err(HandshakeError::Failed),
+                Ok(outcome) => outcome.map_err(failed),
                 Err(_) => Err(HandshakeError::Timeout),
             },
             () = place.ended.notified() => Err(HandshakeError::Crowded),
@@ -153,6 +157,14 @@ impl Acceptor {
 impl fmt::Debug for Acceptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Acceptor").field("limit", &self.pending.limit).finish_non_exhaustive()
+    }
+}
+
+fn failed(error: io::Error) -> HandshakeError {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => HandshakeError::PlainText,
+        _ => HandshakeError::Failed(error),
     }
 }
 

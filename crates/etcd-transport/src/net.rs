@@ -32,7 +32,7 @@ pub(crate) enum DialError {
     NoTls { url: String },
     #[error("{0}")]
     Tls(LoadError),
-    #[error("tls: {0}")]
+    #[error("tls: {}", in_words(.0))]
     Handshake(io::Error),
     #[error("dial timed out")]
     Timeout,
@@ -217,6 +217,8 @@ pub(crate) fn in_words(error: &io::Error) -> String {
     match error.kind() {
         Kind::ConnectionRefused => "connection refused".to_owned(),
         Kind::ConnectionReset => "connection reset by peer".to_owned(),
+        // rustls has a page on it.
+        Kind::UnexpectedEof => "unexpected EOF".to_owned(),
         Kind::TimedOut => "i/o timeout".to_owned(),
         Kind::HostUnreachable => "no route to host".to_owned(),
         Kind::NetworkUnreachable => "network is unreachable".to_owned(),

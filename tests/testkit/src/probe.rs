@@ -7,14 +7,16 @@ use serde_json::Value;
 
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
-use crate::{Certificates, MemberSpec, Metrics, Security};
+use crate::{CertFiles, MemberSpec, Metrics, Security};
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Asks one member; cheap to make, keeps its connection.
 #[derive(Debug, Clone)]
 pub struct Probe {
-    agent: ureq::Agent,
+    client: ureq::Agent,
+    /// Shows another certificate.
+    peer: ureq::Agent,
     client_url: String,
     peer_url: String,
 }
@@ -93,20 +95,29 @@ impl Probe {
     }
 
     fn make(client_url: &str, peer_url: &str, security: &Security, patience: Duration) -> Self {
-        let tls = match security {
-            Security::Plain => TlsConfig::default(),
-            Security::Auto => TlsConfig::builder().disable_verification(true).build(),
+        let (client, peer) = match security {
+            Security::Plain => (TlsConfig::default(), TlsConfig::default()),
+            Security::Auto => {
+                let careless = TlsConfig::builder().disable_verification(true).build();
+                (careless.clone(), careless)
+            }
             // Files that cannot be read make a probe that is refused, which is what a test then sees.
-            Security::Files(files) => trusting(files).unwrap_or_default(),
+            Security::Files(files) => (
+                trusting(&files.client_ca, &files.user).unwrap_or_default(),
+                trusting(&files.peer_ca, &files.peer).unwrap_or_default(),
+            ),
         };
-        let agent = ureq::Agent::config_builder()
-            .timeout_global(Some(patience))
-            .http_status_as_error(false)
-            .proxy(None)
-            .tls_config(tls)
-            .build()
-            .new_agent();
-        Self { agent, client_url: client_url.to_owned(), peer_url: peer_url.to_owned() }
+        let agent = |tls| {
+            ureq::Agent::config_builder()
+                .timeout_global(Some(patience))
+                .http_status_as_error(false)
+                .proxy(None)
+                .tls_config(tls)
+                .build()
+                .new_agent()
+        };
+        let (client_url, peer_url) = (client_url.to_owned(), peer_url.to_owned());
+        Self { client: agent(client), peer: agent(peer), client_url, peer_url }
     }
 
     /// A probe of the member that `spec` describes.
@@ -171,7 +182,12 @@ impl Probe {
 
     fn get(&self, url: &str) -> Result<(u16, String), ProbeError> {
         let ask = || {
-            let mut response = self.agent.get(url).call()?;
+            let agent = if url.starts_with(&self.peer_url) && !self.peer_url.is_empty() {
+                &self.peer
+            } else {
+                &self.client
+            };
+            let mut response = agent.get(url).call()?;
             let body = response.body_mut().read_to_string()?;
             Ok((response.status().as_u16(), body))
         };
@@ -179,13 +195,13 @@ impl Probe {
     }
 }
 
-/// Shows the user's certificate and trusts both authorities.
-fn trusting(files: &Certificates) -> Option<TlsConfig> {
+/// Shows a certificate, and trusts an authority.
+fn trusting(authority: &Path, own: &CertFiles) -> Option<TlsConfig> {
     let certificate = |path: &Path| Certificate::from_pem(&std::fs::read(path).ok()?).ok();
-    let key = PrivateKey::from_pem(&std::fs::read(&files.user.key).ok()?).ok()?;
-    let own = ClientCert::new_with_certs(&[certificate(&files.user.cert)?], key);
-    let trusted = [certificate(&files.client_ca)?, certificate(&files.peer_ca)?];
-    let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&trusted)).client_cert(Some(own));
+    let key = PrivateKey::from_pem(&std::fs::read(&own.key).ok()?).ok()?;
+    let own = ClientCert::new_with_certs(&[certificate(&own.cert)?], key);
+    let trusted = RootCerts::new_with_certs(&[certificate(authority)?]);
+    let tls = TlsConfig::builder().root_certs(trusted).client_cert(Some(own));
     Some(tls.build())
 }
 

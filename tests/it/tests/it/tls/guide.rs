@@ -48,7 +48,8 @@ fn assert_works(security: &[Security; 3]) {
         .unwrap();
         let members: Vec<PeerMember> = wait_until("all members to have names", DEADLINE, || {
             let members = probe.members().map_err(|error| error.to_string())?;
-            let named = members.iter().all(|member| !member.name.is_empty());
+            let named =
+                members.iter().all(|member| !member.name.is_empty() && !member.client_urls.is_empty());
             if named { Ok(members) } else { Err(format!("{members:?}")) }
         })
         .unwrap();
@@ -68,7 +69,9 @@ fn self_signed_certificates() {
     let material = Material::in_directory(scratch.path());
     let mut servers = Vec::new();
     let security = [0, 1, 2].map(|host| {
-        let hosts = [format!("127.0.1.{}", 10 + host), format!("127.0.2.{}", 10 + host)];
+        // On loopback every host connects from 127.0.0.1, which its certificate must therefore have too.
+        let hosts =
+            [format!("127.0.1.{}", 10 + host), format!("127.0.2.{}", 10 + host), "127.0.0.1".to_owned()];
         let name = format!("infra{host}");
         let leaf = Leaf { common_name: &name, hosts: &hosts, ..Leaf::default() };
         Security::Files(Certificates {

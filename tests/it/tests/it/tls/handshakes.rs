@@ -144,6 +144,47 @@ fn names_that_are_allowed() {
     assert!(stranger.get(&members, &[]).is_err(), "another common name");
 }
 
+/// With `--client-cert-auth` the common name says who it is, over gRPC alone.
+#[test]
+fn certificates_name_users() {
+    let (lone, material) = secure_member();
+    let files = certificates(&lone.spec).clone();
+    let _server = start(&lone, &[]);
+    if ctl(&lone, &["put", "a", "b"]).is_none() {
+        return;
+    }
+    for command in [
+        &["user", "add", "root", "--no-password"][..],
+        &["user", "grant-role", "root", "root"],
+        &["user", "add", "ann", "--no-password"],
+        &["role", "add", "reader"],
+        &["role", "grant-permission", "reader", "read", "a"],
+        &["user", "grant-role", "ann", "reader"],
+        &["auth", "enable"],
+    ] {
+        ctl(&lone, command);
+    }
+    assert_eq!(ctl(&lone, &["put", "a", "c"]), Some("OK\n".to_owned()), "root by certificate");
+    let ask = |files: &etcd_testkit::CertFiles, arguments: &[&str]| {
+        let ca = text(material.clients.cert());
+        let (cert, key) = (text(&files.cert), text(&files.key));
+        let words = [&["--cacert", &ca, "--cert", &cert, "--key", &key], arguments].concat();
+        Ctl::new(&[lone.spec.client_url()]).unwrap().run(&words)
+    };
+    let ann = material.client("ann", &Leaf { common_name: "ann", ..Leaf::default() });
+    assert_eq!(ask(&ann, &["get", "a"]).stdout, "a\nc\n");
+    let put = ask(&ann, &["put", "a", "d"]);
+    assert!(put.stderr.contains("permission denied"), "{put:?}");
+    let nobody = material.client("nobody", &Leaf::default());
+    let get = ask(&nobody, &["get", "a"]);
+    assert_ne!(get.code, Some(0), "{get:?}");
+    // The gateway refuses what would silently not be asked in ann's name.
+    let curl = Curl::trusting(&files.client_ca).unwrap().showing(&ann);
+    let range = format!("{}/v3/kv/range", lone.spec.client_url());
+    let said = curl.get(&range, &["--data", r#"{"key":"YQ=="}"#]).unwrap();
+    assert!(said.contains("CommonName of client sending a request against gateway"), "{said}");
+}
+
 #[test]
 fn tls_on_a_plain_port_is_an_error_and_no_harm() {
     let lone = Lone::new();
