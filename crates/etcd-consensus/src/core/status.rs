@@ -96,6 +96,11 @@ impl Core {
         }
     }
 
+    /// Whether this member leads in `term`.
+    pub fn leads_in(&self, term: u64) -> bool {
+        self.is_leader() && self.term() == term
+    }
+
     pub(super) fn term(&self) -> u64 {
         self.raw.raft.term
     }

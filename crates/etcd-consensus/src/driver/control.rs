@@ -61,5 +61,10 @@ pub(crate) struct Proposal {
 #[derive(Debug)]
 pub(crate) enum ProposalKind {
     Data(bytes::Bytes),
+    /// What only the leader of this term may ask for.
+    AsLeader {
+        data: bytes::Bytes,
+        term: u64,
+    },
     ConfChange(Box<raftpb::ConfChange>),
 }

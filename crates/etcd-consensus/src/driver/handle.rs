@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use bytes::Bytes;
 use crossbeam_channel::{Sender, TrySendError};
@@ -27,6 +28,7 @@ pub(super) struct Inner {
     pub(super) id: u64,
     pub(super) max_apply_gap: u64,
     pub(super) election_ticks: usize,
+    pub(super) tick: Duration,
     pub(super) proposals: Sender<Proposal>,
     pub(super) inbound: Sender<Inbound>,
     pub(super) reads: SyncSender<oneshot::Sender<u64>>,
@@ -81,6 +83,24 @@ impl Raft {
             return Err(SubmitError::TooManyRequests);
         }
         self.submit(ProposalKind::Data(data))
+    }
+
+    /// Proposes data that only the leader of `term` may ask for: it is put into the log in that term or not at all, and
+    /// never forwarded. Otherwise as [`Raft::propose`]; the limit on what waits to be applied is the caller's to keep.
+    ///
+    /// # Errors
+    /// It was not proposed, and will not be.
+    pub fn propose_as_leader(&self, data: Bytes, term: u64) -> Result<(), SubmitError> {
+        self.submit(ProposalKind::AsLeader { data, term })
+    }
+
+    /// Whether ticks pass. While they do not, as in a process that was suspended or has no processor, this member may
+    /// have lost its leadership and not know.
+    ///
+    /// # Source
+    /// etcd `server/etcdserver/server.go` isActive.
+    pub fn is_ticking(&self) -> bool {
+        self.inner.shared.since_tick() <= self.inner.tick * 3
     }
 
     /// Proposes a change of the configuration. One that finds another one under way is replaced by an empty entry:

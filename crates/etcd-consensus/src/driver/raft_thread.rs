@@ -134,7 +134,7 @@ impl<S: 'static> RaftThread<S> {
         self.core.tick();
         self.barrier.tick();
         self.pace.tick();
-        self.shared.tick.fetch_add(1, Ordering::Relaxed);
+        self.shared.ticked();
         let gone = self.barrier.prune(oneshot::Sender::is_closed);
         self.shared.metrics.read_indexes_failed.add(gone as u64);
     }
@@ -290,7 +290,10 @@ impl<S: 'static> RaftThread<S> {
             let Ok(proposal) = self.queues.proposals.try_recv() else { break };
             match proposal.kind {
                 _ if now.wrapping_sub(proposal.tick) > timeout => self.shared.metrics.proposals_failed.add(1),
-                ProposalKind::Data(data) => {
+                ProposalKind::AsLeader { term, .. } if !self.core.leads_in(term) => {
+                    self.shared.metrics.proposals_failed.add(1);
+                }
+                ProposalKind::Data(data) | ProposalKind::AsLeader { data, .. } => {
                     bytes += data.len() as u64;
                     batch.push(data);
                 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tracing::error;
@@ -24,6 +25,9 @@ pub(crate) struct Shared {
     pub(crate) commit: AtomicU64,
     pub(crate) last_index: AtomicU64,
     pub(crate) tick: AtomicU32,
+    /// When the last tick passed, in milliseconds since `started`.
+    ticked_ms: AtomicU64,
+    started: Instant,
     pub(crate) leadership: watch::Sender<Leadership>,
     pub(crate) metrics: Metrics,
     stopping: AtomicBool,
@@ -41,6 +45,8 @@ impl Shared {
             commit: AtomicU64::new(applied),
             last_index: AtomicU64::new(applied),
             tick: AtomicU32::new(0),
+            ticked_ms: AtomicU64::new(0),
+            started: Instant::now(),
             leadership: watch::Sender::new(leadership),
             metrics: Metrics::default(),
             stopping: AtomicBool::new(false),
@@ -84,6 +90,18 @@ impl Shared {
         }
     }
 
+    /// Notes that a tick has passed.
+    pub(crate) fn ticked(&self) {
+        self.tick.fetch_add(1, Ordering::Relaxed);
+        self.ticked_ms.store(millis(self.started.elapsed()), Ordering::Relaxed);
+    }
+
+    /// How long ago the last tick passed.
+    pub(crate) fn since_tick(&self) -> Duration {
+        let ago = millis(self.started.elapsed()).saturating_sub(self.ticked_ms.load(Ordering::Relaxed));
+        Duration::from_millis(ago)
+    }
+
     /// Asks the threads to end.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
@@ -106,4 +124,8 @@ impl Shared {
     pub(crate) fn stopped(&self) -> watch::Receiver<Option<Arc<str>>> {
         self.stopped.subscribe()
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -80,6 +80,7 @@ pub fn start<L: Log, M: StateMachine>(
         id: options.core.id,
         max_apply_gap: options.max_apply_gap,
         election_ticks: options.core.election_ticks,
+        tick: options.tick,
         proposals,
         inbound,
         reads,

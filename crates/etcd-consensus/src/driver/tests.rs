@@ -247,6 +247,26 @@ async fn a_single_member_commits_and_serves_reads() {
 }
 
 #[tokio::test]
+async fn what_only_a_leader_may_ask_for_is_never_forwarded() {
+    let cluster = Cluster::new(3);
+    let leader = cluster.leader();
+    let follower = cluster.member(leader.status().id % 3 + 1);
+    until("a follower that knows", || follower.status().leader == leader.status().id);
+    let term = leader.status().term;
+    follower.propose_as_leader(payload(0), term).unwrap();
+    until("a follower that drops it", || follower.metrics().proposals_failed.get() == 1);
+    leader.propose_as_leader(payload(1), term - 1).unwrap();
+    leader.propose_as_leader(payload(2), term).unwrap();
+    follower.propose(payload(3)).unwrap();
+    until("the other two", || cluster.payloads(1).len() == 2 && cluster.payloads(2).len() == 2);
+    let mut found = cluster.payloads(leader.status().id);
+    found.sort();
+    assert_eq!(found, [payload(2), payload(3)]);
+    assert_eq!(leader.metrics().proposals_failed.get(), 1);
+    assert!(leader.is_ticking());
+}
+
+#[tokio::test]
 async fn three_members_agree_and_followers_forward() {
     let cluster = Cluster::new(3);
     let leader = cluster.leader();
