@@ -19,6 +19,9 @@
 //! [`Transport::stop`] ends the streams, so stop it before or while the listener drains. The callbacks of [`Node`]
 //! may call the transport again.
 //!
+//! Questions about leases, which only the leader can answer, go through [`Transport::lease_client`] and arrive at the
+//! [`LeaseNode`] behind [`lease_routes`].
+//!
 //! Before a member exists, [`PeerClient`] asks others about the cluster.
 //!
 //! # The streams by themselves
@@ -53,6 +56,7 @@ mod client;
 mod exchange;
 mod handlers;
 mod hash_kv;
+mod leases;
 mod metrics;
 mod net;
 mod rate;
@@ -65,6 +69,7 @@ pub use client::{FetchError, PeerClient, Versions};
 pub use codec::{DecodeError, Decoder, Encoder, StreamKind};
 pub use hash_kv::{HASH_KV_PATH, HashKvAnswer, HashKvError, HashKvHeader, HashKvQuestion};
 pub use identity::Identity;
+pub use leases::{LeaseClient, LeaseNode, LeaseQuestionError, LeaseRefusal, lease_routes};
 pub use node::{Node, ReceiveError, SnapshotSource};
 pub use options::Options;
 pub use peer::{PeerFailure, PeerStatus};

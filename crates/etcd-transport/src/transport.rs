@@ -23,7 +23,7 @@ use crate::{Identity, Node, Options};
 /// [`Transport::stop`].
 #[derive(Clone)]
 pub struct Transport {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {

@@ -108,7 +108,7 @@ fn sender(headers: &HeaderMap) -> Option<MemberId> {
 }
 
 /// A sentence, as Go's `http.Error` writes it.
-fn error(status: StatusCode, sentence: &str) -> Response {
+pub(crate) fn error(status: StatusCode, sentence: &str) -> Response {
     let mut response = Response::new(Body::from(format!("{sentence}\n")));
     *response.status_mut() = status;
     let headers = response.headers_mut();

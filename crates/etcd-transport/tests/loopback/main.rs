@@ -7,6 +7,7 @@ mod client;
 mod delivery;
 mod go_peer;
 mod handshake;
+mod leases;
 mod raw;
 mod snapshots;
 mod support;
