@@ -11,20 +11,22 @@ use axum::Router;
 use bytes::Bytes;
 use etcd_proto::etcdserverpb::{
     AlarmRequest, CompactionRequest, DefragmentRequest, DeleteRangeRequest, DowngradeRequest, HashKvRequest,
-    HashRequest, MemberListRequest, MoveLeaderRequest, PutRequest, ResponseHeader, StatusRequest, TxnRequest,
+    HashRequest, LeaseGrantRequest, LeaseLeasesRequest, LeaseRevokeRequest, LeaseTimeToLiveRequest,
+    MemberListRequest, MoveLeaderRequest, PutRequest, ResponseHeader, StatusRequest, TxnRequest,
 };
 use http::{Extensions, HeaderMap, Request, Response};
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use tower::ServiceExt as _;
 
 use crate::auth::{self, CommonName, Credentials};
-use crate::grpc::{self, Admission, Body, Rpc, SlowLog};
+use crate::grpc::{self, Admission, Body, Rpc, SlowLog, StreamCount};
 use crate::metrics::Metrics;
 use crate::range::Streamed;
 use crate::snapshot::Saved;
-use crate::{Error, Replica, gateway, http as plain};
+use crate::{Error, Replica, gateway, http as plain, lease};
 
 /// Snapshots that are sent to clients at the same time.
 const MAX_SNAPSHOTS: usize = 4;
@@ -92,8 +94,9 @@ impl<R: Replica> Api<R> {
         let (_reporter, health) = tonic_health::server::health_reporter();
         let slow = SlowLog::new(options.warning_unary_request_duration);
         let inflight = Inflight::new(options.max_inflight_bytes);
+        let closing = CancellationToken::new();
         let snapshots = Arc::new(Semaphore::new(MAX_SNAPSHOTS));
-        let common = Arc::new(Common { options, metrics, registry, slow, inflight, snapshots });
+        let common = Arc::new(Common { options, metrics, registry, slow, inflight, snapshots, closing });
         let shared = Arc::new(Shared { replica, common });
         let streams = tonic::service::Routes::new(health).prepare().into_axum_router();
         let http = plain::router(Arc::clone(&shared));
@@ -105,6 +108,11 @@ impl<R: Replica> Api<R> {
     pub fn with_http(mut self, more: Router) -> Self {
         self.http = self.http.merge(more);
         self
+    }
+
+    /// Ends every stream, with `etcdserver: server stopped`: they would not end by themselves when connections drain.
+    pub fn close_streams(&self) {
+        self.shared.closing.cancel();
     }
 
     /// Answers one request.
@@ -220,6 +228,11 @@ impl<R: Replica> Api<R> {
             handled.done(status.code());
             return status.into_http();
         }
+        if rpc == Rpc::LeaseKeepAlive {
+            handled.hand_over();
+            let count = StreamCount::new(self.shared.metrics.clone(), rpc);
+            return lease::keep_alives(Arc::clone(&self.shared), count, request).await;
+        }
         let response = route(self.streams.clone(), request).await;
         let code = response.headers().get("grpc-status").map_or(Code::Ok, |v| Code::from_bytes(v.as_bytes()));
         handled.done(code);
@@ -259,6 +272,12 @@ where
         Rpc::DeleteRange => grpc::answer::<R, DeleteRangeRequest, B>(api, headers, body, remote).await,
         Rpc::Txn => grpc::answer::<R, TxnRequest, B>(api, headers, body, remote).await,
         Rpc::Compact => grpc::answer::<R, CompactionRequest, B>(api, headers, body, remote).await,
+        Rpc::LeaseGrant => grpc::answer::<R, LeaseGrantRequest, B>(api, headers, body, remote).await,
+        Rpc::LeaseRevoke => grpc::answer::<R, LeaseRevokeRequest, B>(api, headers, body, remote).await,
+        Rpc::LeaseTimeToLive => {
+            grpc::answer::<R, LeaseTimeToLiveRequest, B>(api, headers, body, remote).await
+        }
+        Rpc::LeaseLeases => grpc::answer::<R, LeaseLeasesRequest, B>(api, headers, body, remote).await,
         Rpc::MemberList => grpc::answer::<R, MemberListRequest, B>(api, headers, body, remote).await,
         Rpc::Alarm => grpc::answer::<R, AlarmRequest, B>(api, headers, body, remote).await,
         Rpc::Status => grpc::answer::<R, StatusRequest, B>(api, headers, body, remote).await,
@@ -309,6 +328,8 @@ pub(crate) struct Common {
     pub(crate) inflight: Inflight,
     /// Snapshots that may be sent at once: each keeps the database from reusing space.
     pub(crate) snapshots: Arc<Semaphore>,
+    /// Streams end with it.
+    pub(crate) closing: CancellationToken,
 }
 
 impl<R> Deref for Shared<R> {

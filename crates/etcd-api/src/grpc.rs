@@ -12,6 +12,7 @@ mod message;
 mod rpc;
 mod slow;
 mod stream;
+mod stream_count;
 
 pub(crate) use admission::{Admission, admit};
 pub(crate) use body::Body;
@@ -21,6 +22,7 @@ pub(crate) use slow::{Finished, SlowLog};
 pub(crate) use stream::{Producer, Sink, StreamCall, answer_stream};
 #[cfg(test)]
 pub(crate) use stream::{Taken, take};
+pub(crate) use stream_count::StreamCount;
 
 use http::{HeaderMap, Method, Request, Version, header};
 

@@ -36,6 +36,7 @@ mod gateway;
 mod grpc;
 mod http;
 mod kv;
+mod lease;
 mod maintenance;
 mod range;
 mod snapshot;

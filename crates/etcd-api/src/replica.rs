@@ -7,8 +7,9 @@ use std::future::Future;
 
 use etcd_membership::{ClusterId, Member, MemberId};
 use etcd_proto::etcdserverpb::{
-    AlarmMember, CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest,
-    PutResponse, RangeRequest, RangeResponse, TxnRequest, TxnResponse,
+    AlarmMember, CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse,
+    LeaseGrantRequest, LeaseGrantResponse, LeaseRevokeRequest, LeaseRevokeResponse, LeaseTimeToLiveRequest,
+    LeaseTimeToLiveResponse, PutRequest, PutResponse, RangeRequest, RangeResponse, TxnRequest, TxnResponse,
 };
 
 use crate::{Accounts, Error};
@@ -56,6 +57,40 @@ pub trait Replica: Accounts + Maintenance {
         &self,
         request: CompactionRequest,
     ) -> impl Future<Output = Result<CompactionResponse, Error>> + Send;
+
+    /// Grants a lease; the id 0 lets the replica choose one.
+    fn lease_grant(
+        &self,
+        _request: LeaseGrantRequest,
+    ) -> impl Future<Output = Result<LeaseGrantResponse, Error>> + Send {
+        std::future::ready(Err(Error::NotAvailable("LeaseGrant")))
+    }
+
+    /// Ends a lease, and deletes its keys.
+    fn lease_revoke(
+        &self,
+        _request: LeaseRevokeRequest,
+    ) -> impl Future<Output = Result<LeaseRevokeResponse, Error>> + Send {
+        std::future::ready(Err(Error::NotAvailable("LeaseRevoke")))
+    }
+
+    /// Renews a lease, wherever the leader is; gives the seconds that it lives from now on.
+    fn lease_renew(&self, _id: i64) -> impl Future<Output = Result<i64, Error>> + Send {
+        std::future::ready(Err(Error::NotAvailable("LeaseKeepAlive")))
+    }
+
+    /// What is left of a lease; the answer's header is not used.
+    fn lease_time_to_live(
+        &self,
+        _request: LeaseTimeToLiveRequest,
+    ) -> impl Future<Output = Result<LeaseTimeToLiveResponse, Error>> + Send {
+        std::future::ready(Err(Error::NotAvailable("LeaseTimeToLive")))
+    }
+
+    /// The ids of all leases.
+    fn leases(&self) -> impl Future<Output = Result<Vec<i64>, Error>> + Send {
+        std::future::ready(Err(Error::NotAvailable("LeaseLeases")))
+    }
 
     /// The checksum of the keyspace up to `revision`; 0 means now.
     fn hash_kv(&self, revision: i64) -> impl Future<Output = Result<KeyspaceHash, Error>> + Send;

@@ -157,12 +157,20 @@ fn name(kind: i32) -> &'static str {
 }
 
 fn changes_data(request: &Request) -> bool {
-    matches!(request, Request::Put(_) | Request::DeleteRange(_) | Request::Txn(_) | Request::Compaction(_))
+    matches!(
+        request,
+        Request::Put(_)
+            | Request::DeleteRange(_)
+            | Request::Txn(_)
+            | Request::Compaction(_)
+            | Request::LeaseGrant(_)
+            | Request::LeaseRevoke(_)
+    )
 }
 
 fn needs_space(request: &Request) -> bool {
     match request {
-        Request::Put(_) => true,
+        Request::Put(_) | Request::LeaseGrant(_) => true,
         Request::Txn(txn) => has_put(txn),
         _ => false,
     }

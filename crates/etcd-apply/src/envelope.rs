@@ -3,7 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use etcd_auth::Identity;
 use etcd_proto::etcdserverpb::{
-    self, AlarmRequest, CompactionRequest, DeleteRangeRequest, PutRequest, RequestHeader, TxnRequest,
+    self, AlarmRequest, CompactionRequest, DeleteRangeRequest, LeaseCheckpointRequest, LeaseGrantRequest,
+    LeaseRevokeRequest, PutRequest, RequestHeader, TxnRequest,
 };
 use etcd_proto::membershippb::{
     ClusterMemberAttrSetRequest, ClusterVersionSetRequest, DowngradeInfoSetRequest,
@@ -24,6 +25,9 @@ mod field {
     pub(super) const TXN: u32 = 6;
     pub(super) const COMPACTION: u32 = 7;
     pub(super) const ALARM: u32 = 10;
+    pub(super) const LEASE_GRANT: u32 = 8;
+    pub(super) const LEASE_REVOKE: u32 = 9;
+    pub(super) const LEASE_CHECKPOINT: u32 = 11;
     pub(super) const HEADER: u32 = 100;
     pub(super) const CLUSTER_VERSION_SET: u32 = 1300;
     pub(super) const CLUSTER_MEMBER_ATTR_SET: u32 = 1301;
@@ -75,6 +79,12 @@ pub enum Request {
     Auth(AuthRequest),
     /// Raise or clear an alarm.
     Alarm(AlarmRequest),
+    /// Grant a lease.
+    LeaseGrant(LeaseGrantRequest),
+    /// Revoke a lease, with the keys that it holds.
+    LeaseRevoke(LeaseRevokeRequest),
+    /// Note how much time leases have left.
+    LeaseCheckpoint(LeaseCheckpointRequest),
     /// Raise the version that all members speak.
     ClusterVersionSet(ClusterVersionSetRequest),
     /// Publish a member's name and client URLs.
@@ -155,6 +165,9 @@ impl Request {
             Self::Auth(request) => request.encoded_len(),
             Self::Alarm(request) => message::encoded_len(field::ALARM, request),
             Self::DowngradeInfoSet(request) => message::encoded_len(field::DOWNGRADE_INFO_SET, request),
+            Self::LeaseGrant(request) => message::encoded_len(field::LEASE_GRANT, request),
+            Self::LeaseRevoke(request) => message::encoded_len(field::LEASE_REVOKE, request),
+            Self::LeaseCheckpoint(request) => message::encoded_len(field::LEASE_CHECKPOINT, request),
             Self::ClusterVersionSet(request) => message::encoded_len(field::CLUSTER_VERSION_SET, request),
             Self::ClusterMemberAttrSet(request) => {
                 message::encoded_len(field::CLUSTER_MEMBER_ATTR_SET, request)
@@ -172,6 +185,9 @@ impl Request {
             Self::Auth(request) => request.encode(buffer),
             Self::Alarm(request) => message::encode(field::ALARM, request, buffer),
             Self::DowngradeInfoSet(request) => message::encode(field::DOWNGRADE_INFO_SET, request, buffer),
+            Self::LeaseGrant(request) => message::encode(field::LEASE_GRANT, request, buffer),
+            Self::LeaseRevoke(request) => message::encode(field::LEASE_REVOKE, request, buffer),
+            Self::LeaseCheckpoint(request) => message::encode(field::LEASE_CHECKPOINT, request, buffer),
             Self::ClusterVersionSet(request) => message::encode(field::CLUSTER_VERSION_SET, request, buffer),
             Self::ClusterMemberAttrSet(request) => {
                 message::encode(field::CLUSTER_MEMBER_ATTR_SET, request, buffer);
@@ -194,6 +210,9 @@ impl Request {
             field::COMPACTION => Self::Compaction(sub_message(wire_type, data)?),
             field::ALARM => Self::Alarm(sub_message(wire_type, data)?),
             field::DOWNGRADE_INFO_SET => Self::DowngradeInfoSet(sub_message(wire_type, data)?),
+            field::LEASE_GRANT => Self::LeaseGrant(sub_message(wire_type, data)?),
+            field::LEASE_REVOKE => Self::LeaseRevoke(sub_message(wire_type, data)?),
+            field::LEASE_CHECKPOINT => Self::LeaseCheckpoint(sub_message(wire_type, data)?),
             field::CLUSTER_VERSION_SET => Self::ClusterVersionSet(sub_message(wire_type, data)?),
             field::CLUSTER_MEMBER_ATTR_SET => Self::ClusterMemberAttrSet(sub_message(wire_type, data)?),
             _ => match AuthRequest::decode_field(tag, wire_type, data)? {

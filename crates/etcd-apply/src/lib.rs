@@ -1,7 +1,7 @@
 //! The replicated state machine: one committed log entry becomes one storage transaction and an outcome.
 //!
 //! [`Machine`] is fed every committed entry in order, on one thread. It decodes the entry ([`Envelope`]), applies
-//! it to the key-value store, the v2 keys or the membership, and writes everything that the entry changed in one
+//! it to the key-value store, the leases, the v2 keys or the membership, and writes everything that the entry changed in one
 //! storage batch that carries the entry's index. Whoever proposed the entry gets its [`Outcome`] through the
 //! [`Observer`].
 //!
@@ -20,6 +20,7 @@ mod conf_change;
 mod conf_state;
 mod downgrade;
 mod envelope;
+mod leases;
 mod machine;
 mod members;
 mod outcome;
@@ -31,6 +32,7 @@ pub use conf_change::ConfChangeError;
 pub use conf_state::ConfStateError;
 pub use downgrade::{Downgrade, DowngradeError, DowngradeState};
 pub use envelope::{DecodeError, Envelope, Request};
+pub use leases::{LeaseStats, Leases, LoadLeasesError, TTL_BOUNDS};
 pub use machine::{Fatal, Machine, Observer, OpenError, Options, Reconfigure};
 pub use members::{ClusterState, LoadError, MembershipChange};
 pub use outcome::{ApplyError, Outcome, Response};

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use etcd_mvcc::{Store, WriteTxn, Writer};
-use etcd_proto::etcdserverpb::{CompactionResponse, TxnRequest, request_op};
+use etcd_proto::etcdserverpb::CompactionResponse;
 use etcd_proto::raftpb::{ConfChange, ConfState, Entry, EntryType};
 use etcd_storage::{Bucket, Storage};
 use tracing::warn;
@@ -13,6 +13,7 @@ use crate::conf_change::ConfChangeError;
 use crate::conf_state::ConfStateError;
 use crate::downgrade::{DowngradeError, DowngradeState};
 use crate::envelope::{DecodeError, Envelope, Request};
+use crate::leases::{LeaseWriter, Leases, LoadLeasesError};
 use crate::members::{ClusterState, MembershipChange};
 use crate::outcome::{ApplyError, Outcome, Response};
 use crate::v2::{self, V2Keys};
@@ -25,6 +26,8 @@ pub struct Options {
     pub mvcc: etcd_mvcc::Options,
     /// Most learners that a cluster may have.
     pub max_learners: usize,
+    /// The rules by which a leader counts the time of leases. They have no influence on what entries do.
+    pub leases: etcd_lease::Options,
 }
 
 /// The machine's state cannot be read from storage.
@@ -49,6 +52,9 @@ pub enum OpenError {
     /// The v2 keys cannot be read.
     #[error("cannot read the v2 keys")]
     V2(#[from] v2::LoadError),
+    /// The leases cannot be read.
+    #[error("cannot read the leases")]
+    Leases(#[from] LoadLeasesError),
     /// Raft's configuration cannot be read.
     #[error("cannot read the raft configuration")]
     ConfState(#[from] ConfStateError),
@@ -128,6 +134,8 @@ pub trait Observer {
     fn membership_changed(&mut self, change: MembershipChange);
     /// Tokens came, or are no longer good. Told before the outcome of the entry.
     fn tokens_changed(&mut self, _event: AuthEvent<'_>) {}
+    /// A lease was granted or revoked: whoever counts their time, or waits for the end of one, should look.
+    fn leases_changed(&mut self) {}
 }
 
 /// The replicated state machine of one member.
@@ -136,6 +144,7 @@ pub struct Machine {
     store: Store,
     writer: Writer,
     v2: V2Keys,
+    leases: LeaseWriter,
     cluster: ClusterState,
     auth: AuthState,
     alarms: AlarmState,
@@ -157,6 +166,8 @@ impl Machine {
     pub fn open(storage: Storage, cluster: ClusterState, options: Options) -> Result<Self, OpenError> {
         let (store, writer) = Store::open(storage.clone(), options.mvcc)?;
         let v2 = V2Keys::open(&storage)?;
+        let mut leases = LeaseWriter::new(Leases::new(options.leases));
+        leases.load(&storage, store.take_leases())?;
         cluster.load(&storage)?;
         let auth = AuthState::open(&storage)?;
         let (alarms, downgrade) = (AlarmState::default(), DowngradeState::default());
@@ -171,6 +182,7 @@ impl Machine {
             store,
             writer,
             v2,
+            leases,
             cluster,
             auth,
             alarms,
@@ -222,6 +234,11 @@ impl Machine {
         &self.v2
     }
 
+    /// The leases, for whoever counts their time.
+    pub fn leases(&self) -> &Leases {
+        self.leases.leases()
+    }
+
     /// Applies one committed entry, unless storage holds it already.
     ///
     /// # Errors
@@ -257,6 +274,7 @@ impl Machine {
     pub fn reload(&mut self, index: u64, observer: &mut dyn Observer) -> Result<(), OpenError> {
         self.store.reload()?;
         self.v2.reload(&self.storage)?;
+        self.leases.load(&self.storage, self.store.take_leases())?;
         self.cluster.load(&self.storage)?;
         self.auth.reload(&self.storage)?;
         // Who logged in or out while this member did not look is not known.
@@ -267,6 +285,7 @@ impl Machine {
         self.term = load_term(&self.storage)?;
         self.applied = index;
         observer.membership_changed(MembershipChange::Replaced);
+        observer.leases_changed();
         Ok(())
     }
 
@@ -292,7 +311,7 @@ impl Machine {
             }
         };
         let refusal = self.alarms.refusal(&envelope.request);
-        let permitted = self.auth.permit(&envelope, &|_| Vec::new());
+        let permitted = self.auth.permit(&envelope, &|id| self.leases.keys(id));
         let mut outcome = match &envelope.request {
             _ if permitted.is_err() => permitted.map(|()| Response::Done).map_err(ApplyError::from),
             Request::Auth(request) => self
@@ -314,7 +333,7 @@ impl Machine {
                 Ok(Response::Done)
             }
             Request::V2(request) => self.v2.apply(request, &self.cluster, txn.batch()),
-            request => apply_keys(&mut txn, request),
+            request => apply_keys(&mut txn, &mut self.leases, request),
         };
         if let Err(ApplyError::Write(source)) = outcome {
             if !source.is_deterministic() {
@@ -322,7 +341,11 @@ impl Machine {
             }
             outcome = Err(ApplyError::Write(source));
         }
+        self.leases.follow(txn.events());
         commit(txn, index)?;
+        if matches!(envelope.request, Request::LeaseGrant(_) | Request::LeaseRevoke(_)) {
+            observer.leases_changed();
+        }
         if envelope.id != 0 {
             observer.applied(envelope.id, outcome);
         }
@@ -385,18 +408,22 @@ fn commit(txn: WriteTxn<'_>, index: u64) -> Result<(), Fatal> {
     txn.commit().map(drop).map_err(|source| Fatal::Storage { index, source })
 }
 
-/// Applies a request of the key-value API.
-fn apply_keys(txn: &mut WriteTxn<'_>, request: &Request) -> Outcome {
+/// Applies a request about keys and leases.
+fn apply_keys(txn: &mut WriteTxn<'_>, leases: &mut LeaseWriter, request: &Request) -> Outcome {
     match request {
-        Request::Put(request) if request.lease != 0 => Err(ApplyError::LeaseNotFound),
+        Request::Put(request) if request.lease != 0 && !leases.knows(request.lease) => {
+            Err(ApplyError::LeaseNotFound)
+        }
         Request::Put(request) => Ok(Response::Put(txn.put(request)?)),
         Request::DeleteRange(request) => Ok(Response::DeleteRange(txn.delete_range(request)?)),
-        Request::Txn(request) if names_a_lease(request) => Err(ApplyError::LeaseNotFound),
-        Request::Txn(request) => Ok(Response::Txn(txn.txn(request)?)),
+        Request::Txn(request) => Ok(Response::Txn(txn.txn(request, &|id| leases.knows(id))?)),
         Request::Compaction(request) => {
             let progress = txn.compact(request.revision)?;
             Ok(Response::Compaction { response: CompactionResponse { header: None }, progress })
         }
+        Request::LeaseGrant(request) => leases.grant(txn, request),
+        Request::LeaseRevoke(request) => leases.revoke(txn, request),
+        Request::LeaseCheckpoint(request) => leases.checkpoint(txn, request),
         Request::Alarm(_)
         | Request::Auth(_)
         | Request::V2(_)
@@ -404,15 +431,6 @@ fn apply_keys(txn: &mut WriteTxn<'_>, request: &Request) -> Outcome {
         | Request::ClusterMemberAttrSet(_)
         | Request::DowngradeInfoSet(_) => Ok(Response::Done),
     }
-}
-
-/// Whether a put in the transaction attaches its key to a lease. No lease can be granted yet, so none exists.
-fn names_a_lease(txn: &TxnRequest) -> bool {
-    txn.success.iter().chain(&txn.failure).any(|op| match &op.request {
-        Some(request_op::Request::RequestPut(put)) => put.lease != 0,
-        Some(request_op::Request::RequestTxn(nested)) => names_a_lease(nested),
-        _ => false,
-    })
 }
 
 #[cfg(test)]

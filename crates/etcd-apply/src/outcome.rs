@@ -5,7 +5,8 @@ use std::sync::Arc;
 use etcd_membership::Member;
 use etcd_mvcc::{CompactError, WriteError};
 use etcd_proto::etcdserverpb::{
-    AlarmMember, CompactionResponse, DeleteRangeResponse, PutResponse, TxnResponse,
+    AlarmMember, CompactionResponse, DeleteRangeResponse, LeaseGrantResponse, LeaseRevokeResponse,
+    PutResponse, TxnResponse,
 };
 
 /// What the proposer of an entry is told.
@@ -30,6 +31,10 @@ pub enum Response {
     },
     /// The alarms that the request raised, cleared or asked for.
     Alarms(Vec<AlarmMember>),
+    /// The lease is granted.
+    LeaseGrant(LeaseGrantResponse),
+    /// The lease and its keys are gone.
+    LeaseRevoke(LeaseRevokeResponse),
     /// The membership, after the change.
     Members(Vec<Member>),
     /// A user has logged in.
@@ -51,7 +56,7 @@ pub enum Response {
 pub enum ApplyError {
     /// The key-value store refused the write.
     #[error("write refused")]
-    Write(#[from] WriteError),
+    Write(#[source] WriteError),
     /// The revision cannot be compacted.
     #[error("compaction refused")]
     Compact(#[from] CompactError),
@@ -67,6 +72,12 @@ pub enum ApplyError {
     /// The v2 store refused the request.
     #[error("v2 request refused")]
     V2(#[from] etcd_v2store::Error),
+    /// There is a lease with this id.
+    #[error("lease already exists")]
+    LeaseExists,
+    /// A lease cannot live that long.
+    #[error("too large lease TTL")]
+    LeaseTtlTooLarge,
     /// The membership change breaks a rule.
     #[error("membership change refused")]
     Membership(#[from] etcd_membership::ChangeError),
@@ -79,4 +90,13 @@ pub enum ApplyError {
         /// Field number in `InternalRaftRequest`.
         field: Option<u32>,
     },
+}
+
+impl From<WriteError> for ApplyError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::LeaseNotFound => Self::LeaseNotFound,
+            other => Self::Write(other),
+        }
+    }
 }

@@ -19,7 +19,13 @@ const KNOWN: &[(&str, bool, bool)] = &[
 ];
 
 /// Gates that do something here; the others stop the start when they are not at their default.
-pub(crate) const SUPPORTED: &[&str] = &["CompactHashCheck", "InitialCorruptCheck"];
+pub(crate) const SUPPORTED: &[&str] = &[
+    "CompactHashCheck",
+    "FastLeaseKeepAlive",
+    "InitialCorruptCheck",
+    "LeaseCheckpoint",
+    "LeaseCheckpointPersist",
+];
 
 /// Reads `Name=bool,…` into the state of every gate.
 ///

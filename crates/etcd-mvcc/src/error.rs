@@ -41,6 +41,9 @@ pub enum WriteError {
     /// A put that keeps the old value or lease found no key.
     #[error("etcdserver: key not found")]
     KeyNotFound,
+    /// A put in a transaction names a lease that does not exist.
+    #[error("etcdserver: requested lease not found")]
+    LeaseNotFound,
     /// A read in the transaction is refused, or a read failed.
     #[error(transparent)]
     Range(#[from] RangeError),
@@ -103,7 +106,7 @@ impl WriteError {
     /// The others are trouble of this member: a member that meets one while it applies the log must stop.
     pub fn is_deterministic(&self) -> bool {
         match self {
-            Self::KeyNotFound => true,
+            Self::KeyNotFound | Self::LeaseNotFound => true,
             Self::Range(error) => error.is_deterministic(),
         }
     }

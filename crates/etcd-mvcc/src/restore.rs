@@ -1,8 +1,10 @@
 //! How the index is loaded from the rows.
 
+use std::collections::HashMap;
 use std::collections::btree_map::Entry;
 use std::ops::{Bound, ControlFlow};
 
+use bytes::Bytes;
 use etcd_proto::prost::encoding::DecodeContext;
 use etcd_proto::prost::encoding::{WireType, decode_key, decode_varint, skip_field};
 use etcd_storage::{Bucket, Storage};
@@ -27,6 +29,8 @@ pub(crate) struct Restored {
     pub(crate) finished: i64,
     /// The newest compaction that was asked for; -1 if there is none.
     pub(crate) scheduled: i64,
+    /// The living keys that have a lease, and which.
+    pub(crate) leases: Vec<(Bytes, i64)>,
 }
 
 /// Reads every row.
@@ -37,6 +41,7 @@ pub(crate) fn restore(storage: &Storage) -> Result<Restored, OpenError> {
     let finished = read_compaction(storage, FINISHED)?;
     let scheduled = read_compaction(storage, SCHEDULED)?;
     let mut tree = Tree::new();
+    let mut leases = HashMap::new();
     let mut newest = 1;
     let mut bad = None;
     storage.range(
@@ -46,6 +51,7 @@ pub(crate) fn restore(storage: &Storage) -> Result<Restored, OpenError> {
         |key, value| match Change::from_row_key(key).zip(Head::read(value)) {
             Some((change, head)) => {
                 newest = newest.max(change.main);
+                note_lease(&mut leases, change, &head);
                 add(&mut tree, change, &head);
                 ControlFlow::Continue(())
             }
@@ -61,7 +67,7 @@ pub(crate) fn restore(storage: &Storage) -> Result<Restored, OpenError> {
     // The newest row may have been a tombstone that a compaction removed.
     let current = newest.max(finished).max(scheduled);
     info!(revision = current, compact_revision = finished, keys = tree.len(), "restored key space");
-    Ok(Restored { tree, current, finished, scheduled })
+    Ok(Restored { tree, current, finished, scheduled, leases: leases.into_iter().collect() })
 }
 
 /// The row under which a compaction is stored.
@@ -88,11 +94,21 @@ fn add(tree: &mut Tree, change: Change, head: &Head<'_>) {
     }
 }
 
+/// Rows come by revision, so that the last word about a key is its newest.
+fn note_lease(leases: &mut HashMap<Bytes, i64>, change: Change, head: &Head<'_>) {
+    if head.lease != 0 && !change.tombstone {
+        leases.insert(Bytes::copy_from_slice(head.key), head.lease);
+    } else if !leases.is_empty() {
+        leases.remove(head.key);
+    }
+}
+
 /// What the index needs of a stored `KeyValue`, without copying the value.
 pub(crate) struct Head<'a> {
     pub(crate) key: &'a [u8],
     pub(crate) created: i64,
     pub(crate) version: i64,
+    pub(crate) lease: i64,
 }
 
 impl<'a> Head<'a> {
@@ -101,7 +117,8 @@ impl<'a> Head<'a> {
         const KEY: u32 = 1;
         const CREATE_REVISION: u32 = 2;
         const VERSION: u32 = 4;
-        let mut head = Self { key: &[], created: 0, version: 0 };
+        const LEASE: u32 = 6;
+        let mut head = Self { key: &[], created: 0, version: 0, lease: 0 };
         while !row.is_empty() {
             let (tag, wire_type) = decode_key(&mut row).ok()?;
             match (tag, wire_type) {
@@ -111,6 +128,7 @@ impl<'a> Head<'a> {
                 }
                 (CREATE_REVISION, WireType::Varint) => head.created = read_i64(&mut row)?,
                 (VERSION, WireType::Varint) => head.version = read_i64(&mut row)?,
+                (LEASE, WireType::Varint) => head.lease = read_i64(&mut row)?,
                 _ => skip_field(wire_type, tag, &mut row, DecodeContext::default()).ok()?,
             }
         }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bytes::Bytes;
 use etcd_proto::etcdserverpb::{RangeRequest, RangeResponse, TxnRequest, TxnResponse};
 use etcd_storage::Storage;
 use parking_lot::Mutex;
@@ -66,6 +67,8 @@ pub(crate) struct Inner {
     pub(crate) counters: Counters,
     /// Whether events carry the previous version.
     pub(crate) keep_previous: AtomicBool,
+    /// What the last load found, until it is taken.
+    pub(crate) leases: Mutex<Vec<(Bytes, i64)>>,
 }
 
 struct Handle {
@@ -103,6 +106,7 @@ impl Store {
             hashes: Hashes::default(),
             counters: Counters::default(),
             keep_previous: AtomicBool::new(false),
+            leases: Mutex::default(),
         });
         inner.load()?;
         let thread = std::thread::Builder::new()
@@ -177,6 +181,13 @@ impl Store {
     /// A row could not be read or is not one of ours; the store is as it was.
     pub fn reload(&self) -> Result<(), OpenError> {
         self.inner().load()
+    }
+
+    /// The living keys that had a lease when the store was opened or reloaded, and which; to be had once.
+    ///
+    /// The store keeps leases as numbers in its pairs. What they mean is for the caller to know.
+    pub fn take_leases(&self) -> Vec<(Bytes, i64)> {
+        std::mem::take(&mut *self.inner().leases.lock())
     }
 
     /// Whether events shall carry the version that they replace, from the next transaction on. Costs a read for each.
@@ -257,7 +268,7 @@ impl Inner {
     fn load(&self) -> Result<(), OpenError> {
         // Held to the end: no compaction of the old rows runs into the new ones.
         let jobs = self.queue.pause();
-        let Restored { tree, current, finished, scheduled } = restore::restore(&self.storage)?;
+        let Restored { tree, current, finished, scheduled, leases } = restore::restore(&self.storage)?;
         // Readers check `trimmed` after they looked into the index, and read `current` before: in this order they
         // never take a part for the whole.
         let compacted = scheduled.max(finished);
@@ -266,6 +277,7 @@ impl Inner {
         let old = self.index.replace(tree);
         self.current.store(current, Ordering::SeqCst);
         drop(old);
+        *self.leases.lock() = leases;
         self.hashes.clear();
         jobs.restart(finished, (scheduled > finished).then_some(scheduled));
         Ok(())

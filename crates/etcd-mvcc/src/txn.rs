@@ -54,12 +54,16 @@ pub(crate) fn check(
     view: &View<'_>,
     request: &TxnRequest,
     path: &mut impl Iterator<Item = bool>,
+    has_lease: &dyn Fn(i64) -> bool,
 ) -> Result<(), WriteError> {
     for op in branch(request, path.next().unwrap_or(false)) {
         match &op.request {
             Some(Request::RequestRange(range)) => check_revision(view, range.revision)?,
+            Some(Request::RequestPut(put)) if put.lease != 0 && !has_lease(put.lease) => {
+                return Err(WriteError::LeaseNotFound);
+            }
             Some(Request::RequestPut(put)) => check_put(view, put)?,
-            Some(Request::RequestTxn(nested)) => check(view, nested, path)?,
+            Some(Request::RequestTxn(nested)) => check(view, nested, path, has_lease)?,
             Some(Request::RequestDeleteRange(_)) | None => {}
         }
     }
@@ -79,9 +83,11 @@ pub(crate) fn check_put(view: &View<'_>, put: &PutRequest) -> Result<(), WriteEr
 pub(crate) fn read(view: &View<'_>, request: &TxnRequest) -> Result<TxnResponse, RangeError> {
     let mut path = Path::new();
     decide(view, request, &mut path)?;
-    match check(view, request, &mut path.iter().copied()) {
+    match check(view, request, &mut path.iter().copied(), &|_| true) {
         Err(WriteError::Range(error)) => return Err(error),
-        Err(WriteError::KeyNotFound) => panic!("a read-only transaction has a put"),
+        Err(WriteError::KeyNotFound | WriteError::LeaseNotFound) => {
+            panic!("a read-only transaction has a put")
+        }
         Ok(()) => {}
     }
     let mut response = run_reads(view, request, &mut path.into_iter())?;

@@ -131,17 +131,23 @@ impl WriteTxn<'_> {
     }
 
     /// Runs a transaction: decides every compare, checks every operation that will run, and only then runs them.
+    /// `has_lease` tells whether a lease that a put names exists.
     ///
     /// # Errors
-    /// Nothing was changed: a read asks for a revision that is not there, or a put for an old pair that is not there.
+    /// Nothing was changed: a read asks for a revision that is not there, or a put for an old pair or a lease that is
+    /// not there.
     ///
     /// # Source
     /// etcd `server/etcdserver/txn/txn.go`.
-    pub fn txn(&mut self, request: &TxnRequest) -> Result<TxnResponse, WriteError> {
+    pub fn txn(
+        &mut self,
+        request: &TxnRequest,
+        has_lease: &dyn Fn(i64) -> bool,
+    ) -> Result<TxnResponse, WriteError> {
         let mut path = txn::Path::new();
         let view = self.view();
         txn::decide(&view, request, &mut path)?;
-        txn::check(&view, request, &mut path.iter().copied())?;
+        txn::check(&view, request, &mut path.iter().copied(), has_lease)?;
         let (events, ops) = (self.events.len(), self.batch.len());
         match txn::run(self, request, &mut path.into_iter()) {
             Ok(mut response) => {

@@ -4,6 +4,7 @@
 mod auth;
 mod cursor;
 mod downgrade;
+mod leases;
 mod machine;
 mod maintenance;
 mod node;
@@ -14,6 +15,7 @@ mod v2;
 
 pub use auth::TokenError;
 pub(crate) use auth::{Authority, Tokens};
+pub(crate) use leases::{LeaseOptions, LeaseParts};
 pub(crate) use machine::{ReplicatedMachine, Surroundings};
 pub(crate) use node::{Mismatch, PeerNode};
 pub(crate) use outbox::PeerOutbox;

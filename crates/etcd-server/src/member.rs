@@ -136,6 +136,7 @@ impl Member {
                         ended = &mut failure => ended,
                         never = tasks::expire_v2_keys(self.raft.clone(), self.v2.clone()) => match never {},
                         () = self.keep_cluster_version() => Ended::Failed("the raft thread is gone".to_owned()),
+                        never = tasks::keep_leases(&self.raft, &self.replica) => match never {},
                     }
                 }
             }
@@ -228,6 +229,7 @@ impl Member {
             self.hand_over().await;
         }
         drain.cancel();
+        self.api.close_streams();
         self.v2.keys().end_watches();
         self.client_ports.clear();
         while serving.join_next().await.is_some() {}
@@ -307,7 +309,8 @@ pub(crate) fn serve_peers(
     drain: &CancellationToken,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    let router = transport.router().merge(peer_port::router(replica));
+    let router = transport.router().merge(peer_port::router(replica.clone()));
+    let router = router.merge(etcd_transport::lease_routes(Arc::new(replica)));
     for Port { listener, is_tls } in ports {
         let drain = drain.clone().cancelled_owned();
         let security = if is_tls { security.clone() } else { Security::Plain };

@@ -1,5 +1,7 @@
 //! What Raft, the log, the key space and the database count, under etcd's names, read at each scrape.
 
+mod leases;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -13,6 +15,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
+
+pub(crate) use leases::register_leases;
 
 /// Adds the member's inner parts to what `/metrics` shows.
 pub(crate) fn register(

@@ -68,9 +68,13 @@ fn cost(request: &Request) -> u64 {
     match request {
         Request::Put(put) => cost_of_put(put),
         Request::Txn(txn) => cost_of_txn(txn),
+        Request::LeaseGrant(_) => LEASE_OVERHEAD,
         _ => 0,
     }
 }
+
+/// Source: etcd `server/storage/quota.go` `leaseOverhead`.
+const LEASE_OVERHEAD: u64 = 64;
 
 fn cost_of_put(put: &PutRequest) -> u64 {
     PUT_OVERHEAD + put.key.len() as u64 + put.value.len() as u64

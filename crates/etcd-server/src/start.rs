@@ -13,13 +13,13 @@ use etcd_membership::{Cluster, ClusterId, MemberId};
 use etcd_storage::Storage;
 use etcd_transport::{Identity, Security, Transport};
 use prometheus_client::registry::Registry;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::adapters::{
-    Authority, Parts, PeerNode, PeerOutbox, ReplicaOptions, ReplicatedMachine, ServerReplica, ServerV2,
-    Surroundings, Tokens,
+    Authority, LeaseOptions, LeaseParts, Parts, PeerNode, PeerOutbox, ReplicaOptions, ReplicatedMachine,
+    ServerReplica, ServerV2, Surroundings, Tokens,
 };
 use crate::data_dir::DataDir;
 use crate::listeners::{Port, SocketOptions, bind};
@@ -138,7 +138,8 @@ fn open_machine(
     let mut mvcc = etcd_mvcc::Options::default();
     mvcc.compaction_batch_limit = config.compaction_batch_limit;
     mvcc.compaction_sleep_interval = config.compaction_sleep_interval;
-    let options = etcd_apply::Options { mvcc, max_learners: config.max_learners };
+    let options =
+        etcd_apply::Options { mvcc, max_learners: config.max_learners, leases: lease_rules(config) };
     let machine = Machine::open(storage.clone(), cluster.clone(), options)?;
     Ok((storage, machine))
 }
@@ -195,6 +196,8 @@ async fn run(
     let authority = Arc::new(authority);
     let (alarms, downgrade) = (machine.alarms().clone(), machine.downgrade().clone());
     let v2_keys = machine.v2().clone();
+    let leases = machine.leases().clone();
+    let leases_changed = Arc::new(Notify::new());
     let machine = ReplicatedMachine::new(
         machine,
         storage.clone(),
@@ -207,6 +210,7 @@ async fn run(
             waiters: Arc::clone(&waiters),
             transport: Arc::clone(&late_transport),
             mismatch: Arc::clone(&mismatch),
+            leases_changed: Arc::clone(&leases_changed),
         },
     );
     let outbox = Arc::new(PeerOutbox::new(Arc::clone(&late_transport)));
@@ -241,6 +245,7 @@ async fn run(
             downgrade,
             waiters: Arc::clone(&waiters),
             ids,
+            leases: LeaseParts::new(leases, leases_changed, transport.lease_client(), lease_options(config)),
         },
         replica_options(config),
     );
@@ -252,6 +257,7 @@ async fn run(
     etcd_api::metrics::register_process(&mut registry);
     tls::register(&mut registry, ports.tls.clone());
     metrics::register(&mut registry, raft.clone(), store, storage.clone(), users.clone());
+    metrics::register_leases(&mut registry, replica.clone());
     let v2 = ServerV2::new(config.name.clone(), v2_keys, raft.clone(), replica.clone(), users);
     let v2_requests = etcd_api::v2::register_metrics(&mut registry, v2.clone());
     let mut api = Api::new(replica.clone(), api_options(config), api_metrics, Arc::new(registry));
@@ -348,6 +354,33 @@ fn replica_options(config: &Config) -> ReplicaOptions {
         max_request_bytes: config.max_request_bytes,
         request_timeout: request_timeout(config),
         quota: Quota::new(config.quota_backend_bytes),
+    }
+}
+
+/// Source: etcd `server/etcdserver/server.go` `NewServer`: three halves of an election time-out, in whole seconds.
+fn min_lease_ttl(config: &Config) -> i64 {
+    let ticks = u32::try_from(3 * config.election_ticks() / 2).unwrap_or(u32::MAX);
+    let least = config.heartbeat_interval.saturating_mul(ticks);
+    i64::try_from(least.as_millis().div_ceil(1000)).unwrap_or(etcd_lease::MAX_TTL).max(1)
+}
+
+/// The rules by which this member counts the time of leases when it leads.
+fn lease_rules(config: &Config) -> etcd_lease::Options {
+    /// Source: etcd `server/lease/lessor.go` `defaultLeaseCheckpointInterval`.
+    const CHECKPOINTS: Duration = Duration::from_secs(300);
+    let mut rules = etcd_lease::Options::default();
+    rules.min_ttl = min_lease_ttl(config);
+    // Checkpoints are always stored, as by etcd 3.6 and later, so that LeaseCheckpointPersist has nothing to add.
+    rules.checkpoint_interval = config.has_gate("LeaseCheckpoint").then_some(CHECKPOINTS);
+    rules.retry = request_timeout(config);
+    rules
+}
+
+fn lease_options(config: &Config) -> LeaseOptions {
+    LeaseOptions {
+        min_ttl: min_lease_ttl(config),
+        extend: config.election_timeout,
+        fast_keep_alive: config.has_gate("FastLeaseKeepAlive"),
     }
 }
 

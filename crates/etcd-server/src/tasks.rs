@@ -1,4 +1,4 @@
-//! What a member does beside answering: publish itself, agree on a version, say what it waits for,
+//! What a member does beside answering: publish itself, agree on a version, end leases, say what it waits for,
 //! watch its space.
 
 mod auto_compaction;
@@ -8,6 +8,7 @@ mod corruption;
 mod downgrade;
 mod expire_v2;
 mod fast_forward;
+mod leases;
 mod mismatch;
 mod publish;
 mod space;
@@ -20,6 +21,7 @@ pub(crate) use corruption::Checker;
 pub(crate) use downgrade::end_downgrade;
 pub(crate) use expire_v2::expire_v2_keys;
 pub(crate) use fast_forward::fast_forward;
+pub(crate) use leases::keep_leases;
 pub(crate) use mismatch::judge_mismatch;
 pub(crate) use publish::publish;
 pub(crate) use space::watch_space;

@@ -26,7 +26,14 @@ impl Rpc {
     pub(crate) const fn access(self) -> Access {
         match self {
             Self::Authenticate | Self::AuthStatus | Self::HealthCheck | Self::HealthWatch => Access::Open,
-            Self::Status | Self::Alarm => Access::User,
+            // Calls about leases look at the keys of the lease as well.
+            Self::LeaseGrant
+            | Self::LeaseRevoke
+            | Self::LeaseKeepAlive
+            | Self::LeaseTimeToLive
+            | Self::LeaseLeases
+            | Self::Status
+            | Self::Alarm => Access::User,
             Self::Compact
             | Self::MemberAdd
             | Self::MemberRemove

@@ -45,6 +45,11 @@ rpcs! {
     DeleteRange, "unary", "etcdserverpb.KV", "DeleteRange";
     Txn, "unary", "etcdserverpb.KV", "Txn";
     Compact, "unary", "etcdserverpb.KV", "Compact";
+    LeaseGrant, "unary", "etcdserverpb.Lease", "LeaseGrant";
+    LeaseRevoke, "unary", "etcdserverpb.Lease", "LeaseRevoke";
+    LeaseKeepAlive, "bidi_stream", "etcdserverpb.Lease", "LeaseKeepAlive";
+    LeaseTimeToLive, "unary", "etcdserverpb.Lease", "LeaseTimeToLive";
+    LeaseLeases, "unary", "etcdserverpb.Lease", "LeaseLeases";
     MemberAdd, "unary", "etcdserverpb.Cluster", "MemberAdd";
     MemberRemove, "unary", "etcdserverpb.Cluster", "MemberRemove";
     MemberUpdate, "unary", "etcdserverpb.Cluster", "MemberUpdate";
@@ -82,7 +87,7 @@ rpcs! {
 impl Rpc {
     /// Whether answers come as a stream.
     pub(crate) const fn is_stream(self) -> bool {
-        matches!(self, Self::RangeStream | Self::Snapshot | Self::HealthWatch)
+        matches!(self, Self::RangeStream | Self::LeaseKeepAlive | Self::Snapshot | Self::HealthWatch)
     }
 
     /// Whether it is decoded and answered here, without tonic.
@@ -95,6 +100,10 @@ impl Rpc {
                 | Self::DeleteRange
                 | Self::Txn
                 | Self::Compact
+                | Self::LeaseGrant
+                | Self::LeaseRevoke
+                | Self::LeaseTimeToLive
+                | Self::LeaseLeases
                 | Self::MemberList
                 | Self::Alarm
                 | Self::Status

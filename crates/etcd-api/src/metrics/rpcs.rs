@@ -94,6 +94,18 @@ impl Rpcs {
         add(&shard.received_bytes, size as u64);
     }
 
+    /// Counts a message of `size` bytes that a stream sent.
+    pub(crate) fn sent(&self, rpc: Rpc, size: usize) {
+        let shard = self.shard();
+        add(&shard.calls[rpc as usize].sent, 1);
+        add(&shard.sent_bytes, size as u64);
+    }
+
+    /// Counts the end of a stream.
+    pub(crate) fn finished(&self, rpc: Rpc, code: Code) {
+        add(&self.shard().calls[rpc as usize].handled[code as usize], 1);
+    }
+
     fn shard(&self) -> &Shard {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         thread_local! {

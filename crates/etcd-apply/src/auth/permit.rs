@@ -26,12 +26,15 @@ impl AuthState {
             Request::Put(request) => check.put(request),
             Request::DeleteRange(request) => check.delete_range(request),
             Request::Txn(request) => check.txn(request),
+            Request::LeaseRevoke(request) => check.lease(request.id),
             Request::Auth(request) if request.needs_admin() => check.accounts.may_administer(check.who),
             // What clients may not do at will is checked where it comes in; members do these by themselves too.
             Request::Auth(_)
             | Request::Alarm(_)
             | Request::V2(_)
             | Request::Compaction(_)
+            | Request::LeaseGrant(_)
+            | Request::LeaseCheckpoint(_)
             | Request::ClusterVersionSet(_)
             | Request::ClusterMemberAttrSet(_)
             | Request::DowngradeInfoSet(_) => Ok(()),

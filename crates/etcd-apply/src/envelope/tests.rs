@@ -1,10 +1,14 @@
-use etcd_proto::etcdserverpb::{InternalRaftRequest, LeaseCheckpointRequest, LeaseGrantRequest};
+use etcd_proto::etcdserverpb::{InternalRaftRequest, LeaseCheckpoint, RangeRequest};
 use proptest::prelude::*;
 
 use super::*;
 
 fn put() -> PutRequest {
     PutRequest { key: "foo".into(), value: "bar".into(), lease: 7, ..PutRequest::default() }
+}
+
+fn checkpoint() -> LeaseCheckpointRequest {
+    LeaseCheckpointRequest { checkpoints: vec![LeaseCheckpoint { id: 7, remaining_ttl: 40 }] }
 }
 
 #[test]
@@ -38,11 +42,29 @@ fn bytes_are_those_of_the_whole_message() {
             },
         ),
         (
+            Request::LeaseGrant(LeaseGrantRequest { ttl: 5, id: -7 }),
+            InternalRaftRequest {
+                lease_grant: Some(LeaseGrantRequest { ttl: 5, id: -7 }),
+                ..InternalRaftRequest::default()
+            },
+        ),
+        (
             Request::DowngradeInfoSet(DowngradeInfoSetRequest { enabled: true, ver: "3.6.0".into() }),
             InternalRaftRequest {
                 downgrade_info_set: Some(DowngradeInfoSetRequest { enabled: true, ver: "3.6.0".into() }),
                 ..InternalRaftRequest::default()
             },
+        ),
+        (
+            Request::LeaseRevoke(LeaseRevokeRequest { id: 7 }),
+            InternalRaftRequest {
+                lease_revoke: Some(LeaseRevokeRequest { id: 7 }),
+                ..InternalRaftRequest::default()
+            },
+        ),
+        (
+            Request::LeaseCheckpoint(checkpoint()),
+            InternalRaftRequest { lease_checkpoint: Some(checkpoint()), ..InternalRaftRequest::default() },
         ),
         (
             Request::ClusterVersionSet(ClusterVersionSetRequest { ver: "3.7.0".into() }),
@@ -83,12 +105,10 @@ fn an_id_outside_the_header_counts() {
 
 #[test]
 fn an_unknown_request_is_named() {
-    let lease = InternalRaftRequest {
-        lease_grant: Some(LeaseGrantRequest { ttl: 1, id: 1 }),
-        ..InternalRaftRequest::default()
-    };
-    let error = Envelope::decode(lease.encode_to_vec().into());
-    assert!(matches!(error, Err(DecodeError::Unknown { field: Some(8) })), "{error:?}");
+    // Reads do not go through the log.
+    let read = InternalRaftRequest { range: Some(RangeRequest::default()), ..InternalRaftRequest::default() };
+    let error = Envelope::decode(read.encode_to_vec().into());
+    assert!(matches!(error, Err(DecodeError::Unknown { field: Some(3) })), "{error:?}");
     assert!(matches!(Envelope::decode(Bytes::new()), Err(DecodeError::Unknown { field: None })));
 }
 

@@ -254,6 +254,7 @@ fn run(steps: Vec<Step>) {
                 let before = fixture.store.inner().index.tree();
                 fixture = fixture.reopen();
                 assert_eq!(fixture.store.inner().index.tree(), before, "the index was rebuilt differently");
+                check_leases(&fixture, &model);
             }
             Step::Replace => {
                 let mut stream = Vec::new();
@@ -265,10 +266,21 @@ fn run(steps: Vec<Step>) {
                 receive(&path, &mut stream.as_slice()).unwrap();
                 fixture.storage.replace_with(&path).unwrap();
                 fixture.store.reload().unwrap();
+                check_leases(&fixture, &model);
             }
         }
         check(&fixture, &model);
     }
+}
+
+/// A load finds which keys have which lease.
+fn check_leases(fixture: &Fixture, model: &Model) {
+    let found: BTreeMap<Vec<u8>, i64> =
+        fixture.store.take_leases().into_iter().map(|(key, lease)| (key.to_vec(), lease)).collect();
+    let keys = model.revisions.get(&model.current).cloned().unwrap_or_default();
+    let expected = keys.into_iter().filter(|(_, pair)| pair.lease != 0).map(|(key, pair)| (key, pair.lease));
+    assert_eq!(found, expected.collect());
+    assert_eq!(fixture.store.take_leases(), [], "to be had once");
 }
 
 proptest! {

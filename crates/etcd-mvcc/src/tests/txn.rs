@@ -35,7 +35,7 @@ fn version(key: &str, want: i64) -> Compare {
 
 fn run(fixture: &mut Fixture, request: &TxnRequest) -> Result<TxnResponse, WriteError> {
     let mut txn = fixture.begin();
-    let response = txn.txn(request)?;
+    let response = txn.txn(request, &|lease| lease < 100)?;
     txn.commit().unwrap();
     Ok(response)
 }
@@ -260,7 +260,7 @@ fn an_operation_that_fails_half_way_is_taken_back() {
     };
     let mut txn = fixture.begin();
     txn.put(&put("before", "1")).unwrap();
-    assert!(matches!(txn.txn(&request), Err(WriteError::KeyNotFound)));
+    assert!(matches!(txn.txn(&request, &|_| true), Err(WriteError::KeyNotFound)));
     assert_eq!(txn.events().len(), 1);
     txn.put(&put("after", "1")).unwrap();
     let committed = txn.commit().unwrap();
@@ -313,4 +313,23 @@ fn a_stopped_storage_leaves_the_store_as_it_was() {
     assert!(txn.commit().is_err());
     assert_eq!(fixture.store.revision(), 2);
     assert_eq!(fixture.store.stats().keys, 1);
+}
+
+#[test]
+fn leases_of_puts_are_looked_up_before_anything_runs() {
+    let mut fixture = Fixture::new();
+    let leased = |key, lease| op(Request::RequestPut(PutRequest { lease, ..put(key, "1") }));
+    let nested = TxnRequest { success: vec![leased("b", 100)], ..TxnRequest::default() };
+    let branch = |ops| TxnRequest { success: ops, ..TxnRequest::default() };
+    for ops in [vec![leased("a", 7), leased("b", 100)], vec![leased("a", 7), txn_op(nested)]] {
+        assert!(matches!(run(&mut fixture, &branch(ops)), Err(WriteError::LeaseNotFound)));
+        assert_eq!(fixture.get("a"), None);
+    }
+    // The lease comes before the old pair, and the branch that is not taken does not count.
+    let keep = PutRequest { ignore_value: true, lease: 100, ..put("none", "") };
+    let ops = vec![op(Request::RequestPut(keep))];
+    assert!(matches!(run(&mut fixture, &branch(ops)), Err(WriteError::LeaseNotFound)));
+    let other = TxnRequest { failure: vec![leased("c", 100)], ..branch(vec![leased("a", 7)]) };
+    assert_eq!(short(&run(&mut fixture, &other).unwrap()), "true@2: put@2");
+    assert_eq!(fixture.get("a").unwrap().lease, 7);
 }

@@ -8,7 +8,7 @@ use etcd_membership::{Member, MemberId};
 use etcd_proto::raftpb::{ConfChange, ConfState, Entry, SnapshotMetadata};
 use etcd_storage::{Snapshot, Storage};
 use etcd_transport::Transport;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
 use super::auth::Authority;
@@ -27,6 +27,8 @@ pub(crate) struct Surroundings {
     pub(crate) waiters: Arc<Waiters<Outcome>>,
     pub(crate) transport: Arc<OnceLock<Transport>>,
     pub(crate) mismatch: Arc<watch::Sender<Option<Mismatch>>>,
+    /// Told when a lease comes or goes.
+    pub(crate) leases_changed: Arc<Notify>,
 }
 
 /// Lives on the apply thread.
@@ -105,6 +107,10 @@ impl Observer for Watcher {
 
     fn tokens_changed(&mut self, event: AuthEvent<'_>) {
         self.0.authority.follow(&event);
+    }
+
+    fn leases_changed(&mut self) {
+        self.0.leases_changed.notify_waiters();
     }
 
     fn membership_changed(&mut self, change: MembershipChange) {

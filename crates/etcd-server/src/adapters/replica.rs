@@ -9,11 +9,14 @@ use etcd_apply::{
 };
 use etcd_auth::Identity;
 use etcd_consensus::{Raft, SubmitError};
+use etcd_lease::LeaseId;
 use etcd_membership::{ClusterId, ClusterVersion, Member, MemberId};
 use etcd_mvcc::{CompactError, RangeError, Store, WriteError};
 use etcd_proto::etcdserverpb::{
-    AlarmMember, CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest,
-    PutResponse, RangeRequest, RangeResponse, RequestOp, ResponseHeader, TxnRequest, TxnResponse, request_op,
+    AlarmMember, CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse,
+    LeaseGrantRequest, LeaseGrantResponse, LeaseRevokeRequest, LeaseRevokeResponse, LeaseTimeToLiveRequest,
+    LeaseTimeToLiveResponse, PutRequest, PutResponse, RangeRequest, RangeResponse, RequestOp, ResponseHeader,
+    TxnRequest, TxnResponse, request_op,
 };
 use etcd_storage::Storage;
 use tokio::sync::Semaphore;
@@ -21,10 +24,11 @@ use tokio::time::timeout;
 
 use super::auth::{Authority, Caller, auth_error};
 use super::cursor::Cursor;
+use super::leases::LeaseParts;
 use crate::API_VERSION;
 use crate::quota::Quota;
 use crate::request_id::RequestIds;
-use crate::waiters::Waiters;
+use crate::waiters::{Waiters, Waiting};
 
 /// A range of more keys than this leaves the connection's thread, so that other requests on it do not wait.
 const INLINE_KEYS: i64 = 256;
@@ -63,6 +67,7 @@ pub(super) struct Inner {
     pub(super) authority: Arc<Authority>,
     pub(super) waiters: Arc<Waiters<Outcome>>,
     pub(super) ids: Arc<RequestIds>,
+    pub(super) leases: LeaseParts,
     pub(super) long_reads: Semaphore,
     pub(super) open_ranges: Arc<Semaphore>,
     pub(super) options: ReplicaOptions,
@@ -81,6 +86,7 @@ pub(crate) struct Parts {
     pub(crate) downgrade: DowngradeState,
     pub(crate) waiters: Arc<Waiters<Outcome>>,
     pub(crate) ids: Arc<RequestIds>,
+    pub(crate) leases: LeaseParts,
 }
 
 impl ServerReplica {
@@ -97,6 +103,7 @@ impl ServerReplica {
             authority,
             waiters,
             ids,
+            leases,
         } = parts;
         let long_reads = Semaphore::new(LONG_READS);
         let inner = Inner {
@@ -111,6 +118,7 @@ impl ServerReplica {
             downgrade,
             waiters,
             ids,
+            leases,
             long_reads,
             open_ranges: Arc::new(Semaphore::new(OPEN_RANGES)),
             options,
@@ -168,6 +176,23 @@ impl ServerReplica {
         }
         let mut waiting = inner.waiters.register(id);
         inner.raft.propose(entry).map_err(submit_error)?;
+        self.outcome(&mut waiting).await
+    }
+
+    /// Proposes what only the leader of `term` may ask for, by itself and not for a client: it is never forwarded.
+    pub(super) async fn propose_as_leader(&self, request: Request, term: u64) -> Result<Response, Error> {
+        let inner = &*self.0;
+        let id = inner.ids.next();
+        let state = &self.authority().state;
+        let who = state.is_enabled().then(|| Identity::new(etcd_auth::ROOT, state.revision()));
+        let entry = Envelope { id, who, request }.encode();
+        let mut waiting = inner.waiters.register(id);
+        inner.raft.propose_as_leader(entry, term).map_err(submit_error)?;
+        self.outcome(&mut waiting).await
+    }
+
+    async fn outcome(&self, waiting: &mut Waiting<'_, Outcome>) -> Result<Response, Error> {
+        let inner = &*self.0;
         match timeout(inner.options.request_timeout, waiting.outcome()).await {
             Ok(Some(outcome)) => Ok(outcome),
             Ok(None) => Err(Error::Stopped),
@@ -279,6 +304,39 @@ impl Replica for ServerReplica {
         }
     }
 
+    async fn lease_grant(&self, request: LeaseGrantRequest) -> Result<LeaseGrantResponse, Error> {
+        self.grant(request).await
+    }
+
+    async fn lease_revoke(&self, request: LeaseRevokeRequest) -> Result<LeaseRevokeResponse, Error> {
+        match self.propose(Request::LeaseRevoke(request)).await? {
+            Response::LeaseRevoke(response) => Ok(response),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn lease_renew(&self, id: i64) -> Result<i64, Error> {
+        self.permit_renewal(id).await?;
+        self.renew(id).await
+    }
+
+    async fn lease_time_to_live(
+        &self,
+        request: LeaseTimeToLiveRequest,
+    ) -> Result<LeaseTimeToLiveResponse, Error> {
+        let who = if request.keys { self.permit_keys(&[LeaseId::new(request.id)]).await? } else { None };
+        let answer = self.time_to_live(request.id, request.keys).await?;
+        self.still(who.as_ref())?;
+        Ok(answer)
+    }
+
+    async fn leases(&self) -> Result<Vec<i64>, Error> {
+        let ids = self.lease_ids();
+        let who = self.permit_keys(&ids).await?;
+        self.still(who.as_ref())?;
+        Ok(ids.into_iter().map(LeaseId::get).collect())
+    }
+
     async fn hash_kv(&self, revision: i64) -> Result<KeyspaceHash, Error> {
         let revision_now = self.0.store.revision();
         let hash = self.read(true, move |store| store.hash_kv(revision)).await?;
@@ -385,6 +443,8 @@ fn apply_error(error: ApplyError) -> Error {
         ApplyError::Auth(error) => auth_error(error),
         ApplyError::NoSpace => Error::NoSpace,
         ApplyError::Corrupt => Error::Corrupt,
+        ApplyError::LeaseExists => Error::LeaseExists,
+        ApplyError::LeaseTtlTooLarge => Error::LeaseTtlTooLarge,
         other => Error::Unknown(format!("etcdserver: {other}").into()),
     }
 }

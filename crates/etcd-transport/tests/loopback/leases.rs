@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use etcd_proto::etcdserverpb::{LeaseKeepAliveRequest, LeaseTimeToLiveResponse};
 use etcd_proto::prost::Message as _;
-use etcd_transport::{LeaseNode, LeaseQuestionError, LeaseRefusal, Limits, lease_routes, serve};
+use etcd_transport::{LeaseNode, LeaseQuestionError, LeaseRefusal, Limits, Security, lease_routes, serve};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -45,7 +45,8 @@ impl LeaseNode for Book {
 async fn leader(drain: &CancellationToken, limits: Limits) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, lease_routes(Arc::new(Book)), limits, drain.clone().cancelled_owned()));
+    let (routes, end) = (lease_routes(Arc::new(Book)), drain.clone().cancelled_owned());
+    tokio::spawn(serve(listener, routes, Security::Plain, limits, end));
     address
 }
 

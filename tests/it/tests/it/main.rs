@@ -17,6 +17,8 @@ mod kill9;
 #[cfg(test)]
 mod kv;
 #[cfg(test)]
+mod lease;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod lone;

@@ -1,0 +1,7 @@
+//! Leases, through every member of a cluster.
+
+mod crate_client;
+mod ctl;
+mod expiry;
+mod failover;
+mod many;
