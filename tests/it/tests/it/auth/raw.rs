@@ -48,8 +48,8 @@ impl Raw {
         // Stays open, for a watch ends with what it is asked by.
         let (sender, requests) = tokio::sync::mpsc::channel(1);
         sender.send(message).await.map_err(|_| Status::internal("nobody sends"))?;
-        let unary = !matches!(path.rsplit('/').next(), Some("Watch" | "LeaseKeepAlive"));
-        let sender = (!unary).then_some(sender);
+        let stays_open = ["/etcdserverpb.Watch/Watch", "/etcdserverpb.Lease/LeaseKeepAlive"].contains(&path);
+        let sender = stays_open.then_some(sender);
         let mut request = Request::new(tokio_stream::wrappers::ReceiverStream::new(requests));
         *request.metadata_mut() = self.metadata.clone();
         request.set_timeout(std::time::Duration::from_secs(30));
