@@ -1,10 +1,12 @@
 //! The API of one member: where every request of the client port arrives.
 
+mod inflight;
+mod surface;
+
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -19,14 +21,19 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
+use tonic_health::server::HealthReporter;
 use tower::ServiceExt as _;
 
 use crate::auth::{self, CommonName, Credentials};
 use crate::grpc::{self, Admission, Body, Rpc, SlowLog, StreamCount};
+use crate::http::Access;
 use crate::metrics::Metrics;
 use crate::range::Streamed;
 use crate::snapshot::Saved;
-use crate::{Error, Replica, gateway, http as plain, lease};
+use crate::{Replica, http as plain, lease};
+
+pub(crate) use inflight::{Inflight, Reserved};
+pub use surface::Surface;
 
 /// Snapshots that are sent to clients at the same time.
 const MAX_SNAPSHOTS: usize = 4;
@@ -49,6 +56,12 @@ pub struct Options {
     pub max_inflight_bytes: usize,
     /// `--enable-grpc-gateway`: whether `/v3/…` answers JSON.
     pub gateway: bool,
+    /// `--cors`: origins that browsers may call from; `*` for all.
+    pub cors: Vec<String>,
+    /// `--host-whitelist`: hosts that HTTP requests without TLS may ask for; `*` for all.
+    pub host_whitelist: Vec<String>,
+    /// How the process was started, as `/debug/vars` shows it. Without secrets.
+    pub command_line: Vec<String>,
 }
 
 impl Default for Options {
@@ -62,6 +75,9 @@ impl Default for Options {
             request_read_timeout: Duration::from_secs(30),
             max_inflight_bytes: 512 << 20,
             gateway: true,
+            cors: vec!["*".to_owned()],
+            host_whitelist: vec!["*".to_owned()],
+            command_line: Vec::new(),
         }
     }
 }
@@ -80,27 +96,39 @@ pub struct Api<R> {
     streams: Router,
     /// HTTP.
     http: Router,
+    surface: Surface,
+    is_encrypted: bool,
+    health: HealthReporter,
 }
 
 impl<R> Clone for Api<R> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), streams: self.streams.clone(), http: self.http.clone() }
+        Self {
+            shared: Arc::clone(&self.shared),
+            streams: self.streams.clone(),
+            http: self.http.clone(),
+            surface: self.surface,
+            is_encrypted: self.is_encrypted,
+            health: self.health.clone(),
+        }
     }
 }
 
 impl<R: Replica> Api<R> {
     /// The API of `replica`, counted by `metrics`; `registry` is what `/metrics` shows.
     pub fn new(replica: R, options: Options, metrics: Metrics, registry: Arc<Registry>) -> Self {
-        let (_reporter, health) = tonic_health::server::health_reporter();
+        let (reporter, health) = tonic_health::server::health_reporter();
+        let access = Access::new(&options.cors, &options.host_whitelist);
         let slow = SlowLog::new(options.warning_unary_request_duration);
         let inflight = Inflight::new(options.max_inflight_bytes);
         let closing = CancellationToken::new();
         let snapshots = Arc::new(Semaphore::new(MAX_SNAPSHOTS));
-        let common = Arc::new(Common { options, metrics, registry, slow, inflight, snapshots, closing });
+        let common =
+            Arc::new(Common { options, metrics, registry, slow, inflight, access, snapshots, closing });
         let shared = Arc::new(Shared { replica, common });
         let streams = tonic::service::Routes::new(health).prepare().into_axum_router();
         let http = plain::router(Arc::clone(&shared));
-        Self { shared, streams, http }
+        Self { shared, streams, http, surface: Surface::All, is_encrypted: false, health: reporter }
     }
 
     /// Serves these paths too. Panics when one of them is served already.
@@ -127,7 +155,7 @@ impl<R: Replica> Api<R> {
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
     {
-        let work = self.sort(request, remote);
+        let work = self.admit(request, remote);
         async move {
             match work {
                 Work::Direct { api, rpc, headers, mut body } => {
@@ -139,17 +167,27 @@ impl<R: Replica> Api<R> {
         }
     }
 
-    fn sort<B>(&self, request: Request<B>, remote: SocketAddr) -> Work<R, B>
+    /// The gRPC call of a request that has been let in already.
+    pub(crate) async fn call(
+        &self,
+        request: Request<axum::body::Body>,
+        remote: SocketAddr,
+    ) -> Response<Body> {
+        match self.sort(request) {
+            Work::Direct { api, rpc, headers, mut body } => {
+                direct(&api, rpc, &headers, &mut body, remote).await
+            }
+            Work::Elsewhere(answer) => answer.await,
+            Work::Refused(status) => status.into_http(),
+        }
+    }
+
+    /// Finds who answers a gRPC call.
+    fn sort<B>(&self, request: Request<B>) -> Work<R, B>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
     {
-        if !grpc::is_call(&request) {
-            if self.shared.options.gateway && gateway::is_gateway_path(request.uri().path()) {
-                return Work::Elsewhere(Box::pin(gateway::answer(self.clone(), request, remote)));
-            }
-            return Work::Elsewhere(Box::pin(route(self.http.clone(), request)));
-        }
         if !grpc::is_post(&request) {
             return Work::Refused(Status::internal("grpc: only POST is a gRPC call"));
         }
@@ -199,7 +237,14 @@ impl<R: Replica> Api<R> {
     fn acting_for(&self, credentials: Credentials) -> Self {
         let replica = self.shared.replica.acting_for(credentials);
         let shared = Shared { replica, common: Arc::clone(&self.shared.common) };
-        Self { shared: Arc::new(shared), streams: self.streams.clone(), http: self.http.clone() }
+        Self {
+            shared: Arc::new(shared),
+            streams: self.streams.clone(),
+            http: self.http.clone(),
+            surface: self.surface,
+            is_encrypted: self.is_encrypted,
+            health: self.health.clone(),
+        }
     }
 
     /// Answers a call that is served by tonic, or not at all.
@@ -330,6 +375,7 @@ pub(crate) struct Common {
     pub(crate) snapshots: Arc<Semaphore>,
     /// Streams end with it.
     pub(crate) closing: CancellationToken,
+    pub(crate) access: Access,
 }
 
 impl<R> Deref for Shared<R> {
@@ -351,49 +397,6 @@ impl<R: Replica> Shared<R> {
         if header.revision == 0 {
             header.revision = standing.revision;
         }
-    }
-}
-
-/// The bytes of large requests that are being received or answered.
-#[derive(Clone)]
-pub(crate) struct Inflight {
-    used: Arc<AtomicUsize>,
-    limit: usize,
-}
-
-/// A share of the limit, given back on drop.
-#[derive(Debug)]
-pub(crate) struct Reserved {
-    used: Arc<AtomicUsize>,
-    size: usize,
-}
-
-impl Inflight {
-    /// Requests up to this size are not counted: the number of streams bounds them.
-    pub(crate) const SMALL: usize = 64 << 10;
-
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { used: Arc::default(), limit }
-    }
-
-    /// Makes room for a request of `size` bytes.
-    pub(crate) fn reserve(&self, size: usize) -> Result<Option<Reserved>, Error> {
-        if size <= Self::SMALL {
-            return Ok(None);
-        }
-        let reserved = Reserved { used: Arc::clone(&self.used), size };
-        let before = self.used.fetch_add(size, Ordering::Relaxed);
-        if before.saturating_add(size) > self.limit {
-            Err(Error::TooManyRequests)
-        } else {
-            Ok(Some(reserved))
-        }
-    }
-}
-
-impl Drop for Reserved {
-    fn drop(&mut self) {
-        self.used.fetch_sub(self.size, Ordering::Relaxed);
     }
 }
 

@@ -184,7 +184,7 @@ impl<R: Replica> Gateway<R> {
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = http::Uri::from_static(self.method.path);
         *request.headers_mut() = self.headers.clone();
-        Box::pin(self.api.respond(request, self.remote)).await
+        Box::pin(self.api.call(request, self.remote)).await
     }
 }
 

@@ -1,6 +1,11 @@
 //! What the client port answers over plain HTTP: health, version and metrics.
 
+mod access;
+mod checks;
 mod health;
+mod vars;
+
+pub(crate) use access::Access;
 
 use std::sync::Arc;
 
@@ -17,12 +22,22 @@ use crate::metrics;
 
 /// The routes; anything else is not found.
 pub(crate) fn router<R: Replica>(shared: Arc<Shared<R>>) -> Router {
-    Router::new()
-        .route("/health", any(health::answer::<R>))
+    probes::<R>()
         .route("/version", any(version::<R>))
+        .route("/debug/vars", any(vars::answer::<R>))
+        .with_state(shared)
+}
+
+/// The routes of `--listen-metrics-urls`.
+pub(crate) fn metrics_router<R: Replica>(shared: Arc<Shared<R>>) -> Router {
+    probes::<R>().with_state(shared)
+}
+
+fn probes<R: Replica>() -> Router<Arc<Shared<R>>> {
+    checks::routes::<R>()
+        .route("/health", any(health::answer::<R>))
         .route("/metrics", any(show_metrics::<R>))
         .fallback(async || text(StatusCode::NOT_FOUND, "404 page not found\n"))
-        .with_state(shared)
 }
 
 /// The answer of `/version`, in etcd's order.
@@ -47,7 +62,7 @@ async fn version<R: Replica>(State(shared): State<Arc<Shared<R>>>, method: Metho
 }
 
 async fn show_metrics<R: Replica>(State(shared): State<Arc<Shared<R>>>) -> Response {
-    match metrics::encode(&shared.registry) {
+    match shared.metrics.page(&shared.registry) {
         Ok(page) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], page).into_response(),
         Err(error) => {
             text(StatusCode::INTERNAL_SERVER_ERROR, &format!("could not encode the metrics: {error}\n"))

@@ -45,7 +45,7 @@ pub mod metrics;
 mod serve;
 pub mod v2;
 
-pub use api::{Api, Options};
+pub use api::{Api, Options, Surface};
 pub use auth::{Access, AccountChange, Accounts, CommonName, Credentials};
 pub use error::Error;
 pub use replica::{

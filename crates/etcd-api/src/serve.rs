@@ -77,6 +77,7 @@ pub async fn serve<R: Replica>(
 ) {
     let slots = Arc::new(Semaphore::new(options.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
     let connections = TaskTracker::new();
+    let api = api.over_tls(options.tls.is_some());
     let shared = Arc::new(connection::Shared { api, options, drain: Drain::default() });
     while let Some((stream, remote, slot)) = next(&listener, &slots, &drain).await {
         match detach(stream) {

@@ -8,8 +8,6 @@ use crate::{flags, gates};
 
 /// Flag, what to do instead.
 pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
-    ("listen-client-http-urls", "leave it out: HTTP and gRPC share --listen-client-urls"),
-    ("listen-metrics-urls", "leave it out: metrics are served on --listen-client-urls"),
     ("memory-mlock", "leave it out, and turn swap off on the host"),
     ("grpc-keepalive-min-time", "leave it out: clients may ping as they like"),
     ("discovery", "use --initial-cluster"),
@@ -29,12 +27,7 @@ pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("discovery-password", "use --initial-cluster"),
     ("discovery-srv", "use --initial-cluster"),
     ("discovery-srv-name", "use --initial-cluster"),
-    ("cors", "leave it out"),
-    ("host-whitelist", "leave it out"),
     ("enable-pprof", "leave it out, and use a profiler of the system, such as perf"),
-    ("metrics", "leave it out: the basic metrics are served"),
-    ("enable-log-rotation", "leave it out, and rotate with a tool of the system, such as logrotate"),
-    ("log-rotation-config-json", "leave it out, and rotate with a tool of the system, such as logrotate"),
     ("enable-distributed-tracing", "leave it out"),
     ("distributed-tracing-address", "leave it out"),
     ("distributed-tracing-service-name", "leave it out"),

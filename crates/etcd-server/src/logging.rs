@@ -13,6 +13,10 @@ use tracing_subscriber::fmt::MakeWriter;
 mod console;
 mod event;
 mod json;
+mod rotate;
+
+use rotate::RotatingFile;
+pub use rotate::Rotation;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub enum Output {
     Stdout,
     /// Appended to this file, which is created with mode 0600.
     File(PathBuf),
+    /// The same, with a new file when it is full.
+    Rotated(PathBuf, Rotation),
 }
 
 /// A log file cannot be opened.
@@ -45,6 +51,12 @@ pub enum LogError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// The configuration of the rotation is wrong.
+    #[error("--log-rotation-config-json: {text}")]
+    Rotation {
+        /// Why.
+        text: String,
     },
     /// Some other subscriber is installed in this process.
     #[error("logging is already set up in this process")]
@@ -80,6 +92,7 @@ impl Tee {
                     Output::Stderr => Box::new(io::stderr()) as Box<dyn Write + Send>,
                     Output::Stdout => Box::new(io::stdout()),
                     Output::File(path) => Box::new(open_file(path)?),
+                    Output::Rotated(path, rotation) => Box::new(RotatingFile::open(path, rotation.clone())?),
                 }))
             })
             .collect::<Result<Vec<_>, LogError>>()

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use etcd_config::help::Versions;
 use etcd_config::{Config, Failure, Invocation, LogFormat, LogLevel, Notice, help};
-use etcd_server::logging::{self, Format, Output};
+use etcd_server::logging::{self, Format, LogError, Output, Rotation};
 use etcd_server::{API_VERSION, Ended, Member, cores, default_host};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
@@ -59,8 +59,9 @@ fn refuse(failure: &Failure) -> ExitCode {
 }
 
 fn run(mut config: Config, notices: &[Notice]) -> ExitCode {
-    if let Err(failure) = logging::init(level(config.log_level), format(config.log_format), &outputs(&config))
-    {
+    let logging = outputs(&config)
+        .and_then(|outputs| logging::init(level(config.log_level), format(config.log_format), &outputs));
+    if let Err(failure) = logging {
         eprintln!("etcd: {failure}");
         return ExitCode::FAILURE;
     }
@@ -150,14 +151,14 @@ const fn format(format: LogFormat) -> Format {
     }
 }
 
-fn outputs(config: &Config) -> Vec<Output> {
-    config
-        .log_outputs
-        .iter()
-        .map(|output| match output.as_str() {
-            "default" | "stderr" => Output::Stderr,
-            "stdout" => Output::Stdout,
-            path => Output::File(path.into()),
-        })
-        .collect()
+fn outputs(config: &Config) -> Result<Vec<Output>, LogError> {
+    let rotation =
+        config.enable_log_rotation.then(|| Rotation::parse(&config.log_rotation_config_json)).transpose()?;
+    let outputs = config.log_outputs.iter().map(|output| match (output.as_str(), &rotation) {
+        ("default" | "stderr", _) => Output::Stderr,
+        ("stdout", _) => Output::Stdout,
+        (path, None) => Output::File(path.into()),
+        (path, Some(rotation)) => Output::Rotated(path.into(), rotation.clone()),
+    });
+    Ok(outputs.collect())
 }

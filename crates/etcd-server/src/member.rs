@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_api::{Api, ServeOptions, Workers};
+use etcd_api::{Api, ServeOptions, Surface, Workers};
 use etcd_apply::{ClusterState, Outcome};
 use etcd_config::{AutoCompaction, Config};
 use etcd_consensus::Raft;
@@ -47,7 +47,7 @@ pub struct Member {
     pub(crate) transport: Transport,
     pub(crate) waiters: Arc<Waiters<Outcome>>,
     pub(crate) mismatch: watch::Receiver<Option<Mismatch>>,
-    pub(crate) client_ports: Vec<Port>,
+    pub(crate) client_ports: Vec<(Surface, Port)>,
     pub(crate) tls: MemberTls,
     pub(crate) peer_tasks: JoinSet<()>,
     pub(crate) peer_drain: CancellationToken,
@@ -165,13 +165,15 @@ impl Member {
 
     fn serve(&mut self, serving: &mut JoinSet<()>, drain: &CancellationToken) {
         let acceptor = self.tls.client_acceptor();
-        for Port { listener, is_tls } in self.client_ports.drain(..) {
+        for (surface, Port { listener, is_tls }) in self.client_ports.drain(..) {
             let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
-            let (api, mut options) = (self.api.clone(), self.serve_options.clone());
+            let (api, mut options) = (self.api.on(surface), self.serve_options.clone());
             options.tls = acceptor.clone().filter(|_| is_tls);
             let (workers, drain) = (self.workers.clone(), drain.clone());
             serving.spawn(async move { etcd_api::serve(listener, api, options, &workers, drain).await });
-            if is_tls {
+            if surface == Surface::Metrics {
+                info!(address, "serving metrics");
+            } else if is_tls {
                 info!(address, "serving client traffic securely");
             } else {
                 info!(
@@ -228,6 +230,7 @@ impl Member {
         if orderly {
             self.hand_over().await;
         }
+        self.api.set_serving(false).await;
         drain.cancel();
         self.api.close_streams();
         self.v2.keys().end_watches();

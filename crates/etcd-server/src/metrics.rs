@@ -80,6 +80,10 @@ impl Parts {
             ("etcd_mvcc_put", "Keys put", stats.puts),
             ("etcd_mvcc_delete", "Keys deleted", stats.deletes),
             ("etcd_mvcc_txn", "Transactions with more than one change", stats.txns),
+            ("etcd_debugging_mvcc_range", "Ranges read; an older name", stats.ranges),
+            ("etcd_debugging_mvcc_put", "Keys put; an older name", stats.puts),
+            ("etcd_debugging_mvcc_delete", "Keys deleted; an older name", stats.deletes),
+            ("etcd_debugging_mvcc_txn", "Transactions with more than one change; an older name", stats.txns),
             ("etcd_debugging_mvcc_events", "Events committed", stats.events),
             ("etcd_debugging_mvcc_db_compaction_keys", "Rows removed by compaction", stats.compacted),
         ];
@@ -160,7 +164,7 @@ fn histogram(
     counts: &[u64],
     sum: Duration,
 ) -> fmt::Result {
-    let bounds = bounds_ms.iter().map(|ms| *ms as f64 / 1000.0).chain([f64::MAX]);
+    let bounds = bounds_ms.iter().map(|ms| *ms as f64 / 1000.0).chain([f64::INFINITY]);
     let buckets: Vec<(f64, u64)> = bounds.zip(counts.iter().copied()).collect();
     let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
     metric.encode_histogram::<NoLabelSet>(sum.as_secs_f64(), counts.iter().sum(), &buckets, None)

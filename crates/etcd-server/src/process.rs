@@ -45,6 +45,31 @@ pub(crate) fn notify_ready() {
     }
 }
 
+/// How the process was started, with what is secret left out.
+pub(crate) fn command_line() -> Vec<String> {
+    without_secrets(std::env::args())
+}
+
+/// Flags whose values carry, or may carry, a password.
+const SECRET_FLAGS: [&str; 3] = ["discovery-password", "discovery-user", "discovery-proxy"];
+
+fn without_secrets(arguments: impl Iterator<Item = String>) -> Vec<String> {
+    let mut is_value = false;
+    let hidden = arguments.map(|argument| {
+        if std::mem::take(&mut is_value) {
+            return "***".to_owned();
+        }
+        let flag = argument.trim_start_matches('-');
+        let (name, value) = flag.split_once('=').map_or((flag, None), |(name, value)| (name, Some(value)));
+        if !argument.starts_with('-') || !SECRET_FLAGS.contains(&name) {
+            return argument;
+        }
+        is_value = value.is_none();
+        value.map_or_else(|| argument.clone(), |_| format!("--{name}=***"))
+    });
+    hidden.collect()
+}
+
 /// The address that this host uses towards the rest of the network, if there is one. Nothing is sent: connecting a
 /// datagram socket only asks for the route, here to an address that is reserved for documentation.
 pub fn default_host() -> Option<String> {
@@ -57,4 +82,19 @@ pub fn default_host() -> Option<String> {
 /// The cores that this process may use, at least one.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_secrets;
+
+    #[test]
+    fn secrets_are_not_in_the_command_line() {
+        let given =
+            "etcd --name=a --discovery-user=u:p --discovery-password p -discovery-proxy=http://u:p@h data";
+        let shown = without_secrets(given.split(' ').map(str::to_owned)).join(" ");
+        let expected =
+            "etcd --name=a --discovery-user=*** --discovery-password *** --discovery-proxy=*** data";
+        assert_eq!(shown, expected);
+    }
 }

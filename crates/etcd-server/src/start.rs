@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use etcd_api::{Api, ServeOptions, Workers};
+use etcd_api::metrics::Detail;
+use etcd_api::{Api, ServeOptions, Surface, Workers};
 use etcd_apply::{ClusterState, Machine};
 use etcd_auth::password;
 use etcd_bootstrap::{BootstrapError, InitialCluster};
@@ -58,7 +59,7 @@ pub(crate) async fn start(config: &Config) -> Result<Member, StartError> {
     let tls = MemberTls::load(config, !restarts)?;
     let sockets = SocketOptions { reuse_port: config.socket_reuse_port };
     let peer_listeners = bind(config.listen_peer_urls.iter(), sockets).await?;
-    let client_listeners = bind(config.listen_client_urls.iter(), sockets).await?;
+    let client_listeners = bind_clients(config, sockets).await?;
     paths.prepare()?;
     let opened = match initial {
         Some(initial) => open_new(config, &paths, initial)?,
@@ -71,7 +72,7 @@ pub(crate) async fn start(config: &Config) -> Result<Member, StartError> {
 /// The ports, open, and what is spoken on them.
 struct Ports {
     peer: Vec<Port>,
-    client: Vec<Port>,
+    client: Vec<(Surface, Port)>,
     tls: MemberTls,
 }
 
@@ -252,7 +253,7 @@ async fn run(
     let peer_drain = CancellationToken::new();
     let security = peer_security(config, &ports.tls);
     let peer_tasks = serve_peers(ports.peer, &security, &transport, replica.clone(), &peer_drain);
-    let api_metrics = etcd_api::metrics::Metrics::register(&mut registry);
+    let api_metrics = etcd_api::metrics::Metrics::register_as(&mut registry, metrics_detail(config));
     etcd_api::metrics::register_member(&mut registry, replica.clone());
     etcd_api::metrics::register_process(&mut registry);
     tls::register(&mut registry, ports.tls.clone());
@@ -312,6 +313,25 @@ fn bcrypt_cost(config: &Config) -> u32 {
     }
     warn!(given, used = password::DEFAULT_COST, "--bcrypt-cost must be 4 to 31; the default is used");
     password::DEFAULT_COST
+}
+
+/// Every port that clients may use, and what it is for.
+async fn bind_clients(config: &Config, sockets: SocketOptions) -> Result<Vec<(Surface, Port)>, StartError> {
+    let is_split = config.listen_client_http_urls.iter().next().is_some();
+    let mut ports = Vec::new();
+    for (surface, urls) in [
+        (if is_split { Surface::Grpc } else { Surface::All }, &config.listen_client_urls),
+        (Surface::Http, &config.listen_client_http_urls),
+        (Surface::Metrics, &config.listen_metrics_urls),
+    ] {
+        let opened = bind(urls.iter(), sockets).await?;
+        ports.extend(opened.into_iter().map(|port| (surface, port)));
+    }
+    Ok(ports)
+}
+
+fn metrics_detail(config: &Config) -> Detail {
+    if config.metrics == "extensive" { Detail::Extensive } else { Detail::Basic }
 }
 
 fn raft_options(config: &Config, id: MemberId, started_ms: u64) -> etcd_consensus::Options {
@@ -394,6 +414,9 @@ fn api_options(config: &Config) -> etcd_api::Options {
     options.max_request_bytes = config.max_request_bytes;
     options.max_txn_ops = config.max_txn_ops;
     options.gateway = config.enable_grpc_gateway;
+    options.cors.clone_from(&config.cors);
+    options.host_whitelist.clone_from(&config.host_whitelist);
+    options.command_line = process::command_line();
     options.warning_unary_request_duration = config.warning_unary_request_duration;
     options
 }

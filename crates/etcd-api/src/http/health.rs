@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use etcd_proto::etcdserverpb::{AlarmType, RangeRequest};
+use etcd_proto::etcdserverpb::AlarmType;
 use http::{Method, StatusCode, header};
 use serde::Serialize;
 use tracing::warn;
 
+use super::checks::read;
 use super::{not_allowed, text};
+use crate::Replica;
 use crate::api::Shared;
-use crate::{Error, Replica};
 
 #[derive(Serialize)]
 struct Health {
@@ -67,19 +67,8 @@ async fn check<R: Replica>(
     if !serializable && shared.replica.standing().leader == 0 {
         return Err("RAFT NO LEADER".to_owned());
     }
-    // Any key does: what is checked is that reads are answered.
-    let request = RangeRequest {
-        key: Bytes::from_static(b"\0"),
-        limit: 1,
-        keys_only: true,
-        serializable,
-        ..RangeRequest::default()
-    };
-    let read = tokio::time::timeout(shared.options.health_timeout, shared.replica.range(request));
-    match read.await {
-        // Nobody who asks for health says who he is; that he is refused shows that users can be asked.
-        Ok(Ok(_) | Err(Error::UserEmpty | Error::PermissionDenied)) => Ok(()),
-        Ok(Err(error)) => Err(format!("RANGE ERROR:{error}")),
-        Err(_) => Err(format!("RANGE ERROR:{}", Error::Timeout)),
+    match read(shared, serializable).await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(format!("RANGE ERROR:{error}")),
     }
 }

@@ -44,6 +44,11 @@ impl<R: Replica> Collector for Member<R> {
             ("etcd_server_proposals_applied_total", "The applied Raft index", status.applied_index as i64),
             ("etcd_server_quota_backend_bytes", "The storage quota in bytes", status.quota.max(0)),
             ("etcd_mvcc_db_total_size_in_bytes", "The size of the database file in bytes", status.db_size),
+            (
+                "etcd_debugging_mvcc_db_total_size_in_bytes",
+                "The size of the database file in bytes; an older name",
+                status.db_size,
+            ),
             ("etcd_mvcc_db_total_size_in_use_in_bytes", "The bytes of the database in use", status.db_in_use),
             ("etcd_debugging_mvcc_current_revision", "The current revision of the store", standing.revision),
         ];

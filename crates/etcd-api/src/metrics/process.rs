@@ -63,13 +63,24 @@ impl Collector for Process {
             gauge(&mut encoder, "process_open_fds", "Number of open file descriptors", open)?;
             gauge(&mut encoder, "os_fd_used", "The number of used file descriptors", open)?;
         }
-        if let Some(limit) = fs::read_to_string("/proc/self/limits").ok().and_then(|text| parse_limit(&text))
-        {
+        let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+        if let Some(limit) = parse_limit(&limits, "Max open files") {
             gauge(&mut encoder, "process_max_fds", "Maximum number of open file descriptors", limit)?;
             gauge(&mut encoder, "os_fd_limit", "The file descriptor limit", limit)?;
         }
+        if let Some(limit) = parse_limit(&limits, "Max address space") {
+            // Prometheus' clients show 2^64 - 1 where there is no limit.
+            let bytes = if limit.is_finite() { limit } else { u64::MAX as f64 };
+            let help = "Maximum amount of virtual memory available in bytes";
+            gauge(&mut encoder, "process_virtual_memory_max_bytes", help, bytes)?;
+        }
         Ok(())
     }
+}
+
+/// How many files the process may open.
+pub(crate) fn open_files_limit() -> Option<u64> {
+    Some(parse_limit(&fs::read_to_string("/proc/self/limits").ok()?, "Max open files")? as u64)
 }
 
 /// Reads the content of `/proc/self/stat`. The command's name may hold spaces and parentheses.
@@ -86,9 +97,9 @@ pub(super) fn parse_stat(text: &str) -> Option<Stat> {
     })
 }
 
-/// Reads the soft limit of open files from the content of `/proc/self/limits`.
-pub(super) fn parse_limit(text: &str) -> Option<f64> {
-    let line = text.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+/// Reads a soft limit from the content of `/proc/self/limits`.
+pub(super) fn parse_limit(text: &str, name: &str) -> Option<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     match line.split_whitespace().next()? {
         "unlimited" => Some(f64::INFINITY),
         limit => limit.parse().ok(),

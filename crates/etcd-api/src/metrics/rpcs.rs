@@ -3,13 +3,15 @@
 use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use tonic::Code;
 
+use super::Detail;
 use crate::grpc::Rpc;
 
 /// The codes as grpc-go names them, by number.
@@ -36,10 +38,23 @@ const CODES: [&str; 17] = [
 /// Copies of the counters, so that threads do not fight for cache lines.
 const SHARDS: usize = 8;
 
+/// Upper ends of the buckets of `grpc_server_handling_seconds`, in seconds.
+const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
 /// Counters of every call. Counting is one uncontended atomic addition.
 #[derive(Debug, Default)]
 pub(crate) struct Rpcs {
     shards: [Shard; SHARDS],
+    /// How long calls take, by call; only with `--metrics=extensive`.
+    times: Option<Box<[Times]>>,
+}
+
+/// How long the calls of one method take.
+#[derive(Debug, Default)]
+struct Times {
+    /// One more than there are bounds.
+    buckets: [AtomicU64; BUCKETS.len() + 1],
+    nanos: AtomicU64,
 }
 
 /// One thread's copy; aligned so that no two share a pair of cache lines.
@@ -72,19 +87,39 @@ pub(crate) struct Handled<'a> {
     rpc: Rpc,
     /// None once somebody else counts the end.
     code: Option<Code>,
+    timed: Option<(&'a Times, Instant)>,
+}
+
+impl Times {
+    fn observe(&self, took: Duration) {
+        let seconds = took.as_secs_f64();
+        let bucket = BUCKETS.iter().position(|bound| seconds <= *bound).unwrap_or(BUCKETS.len());
+        add(&self.buckets[bucket], 1);
+        add(&self.nanos, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+    }
 }
 
 impl Rpcs {
+    pub(crate) fn new(detail: Detail) -> Self {
+        let times = || Rpc::ALL.iter().map(|_| Times::default()).collect();
+        Self { times: (detail == Detail::Extensive).then(times), ..Self::default() }
+    }
+
     /// Counts the start of a call.
     pub(crate) fn start(&self, rpc: Rpc) -> Handled<'_> {
         let shard = self.shard();
         add(&shard.calls[rpc as usize].started, 1);
-        Handled { shard, rpc, code: Some(Code::Cancelled) }
+        self.handled(rpc)
     }
 
     /// Goes on counting a call that was [handed over](Handled::hand_over).
     pub(crate) fn take_over(&self, rpc: Rpc) -> Handled<'_> {
-        Handled { shard: self.shard(), rpc, code: Some(Code::Cancelled) }
+        self.handled(rpc)
+    }
+
+    fn handled(&self, rpc: Rpc) -> Handled<'_> {
+        let timed = self.times.as_ref().map(|times| (&times[rpc as usize], Instant::now()));
+        Handled { shard: self.shard(), rpc, code: Some(Code::Cancelled), timed }
     }
 
     /// Counts a received message of `size` bytes.
@@ -144,8 +179,10 @@ impl Handled<'_> {
 
 impl Drop for Handled<'_> {
     fn drop(&mut self) {
-        if let Some(code) = self.code {
-            add(&self.shard.calls[self.rpc as usize].handled[code as usize], 1);
+        let Some(code) = self.code else { return };
+        add(&self.shard.calls[self.rpc as usize].handled[code as usize], 1);
+        if let Some((times, started)) = self.timed {
+            times.observe(started.elapsed());
         }
     }
 }
@@ -176,6 +213,22 @@ impl Collector for Rpcs {
                 let count = self.sum(|shard| &shard.calls[rpc as usize].handled[number]);
                 let labels = (labels(rpc), [("grpc_code", code)]);
                 ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        if let Some(times) = &self.times {
+            let name = "grpc_server_handling_seconds";
+            let help = "How long calls take on the server, in seconds";
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+            for (times, &rpc) in times.iter().zip(Rpc::ALL) {
+                let count = |bucket: &AtomicU64| bucket.load(Ordering::Relaxed);
+                let bounds = BUCKETS.into_iter().chain([f64::INFINITY]);
+                let buckets: Vec<_> = bounds.zip(times.buckets.iter().map(count)).collect();
+                let total = buckets.iter().map(|(_, count)| count).sum();
+                let seconds = count(&times.nanos) as f64 / 1e9;
+                let labels = labels(rpc);
+                family
+                    .encode_family(&labels)?
+                    .encode_histogram::<NoLabelSet>(seconds, total, &buckets, None)?;
             }
         }
         bytes(&mut encoder, "received", "received from", self.sum(|shard| &shard.received_bytes))?;

@@ -5,7 +5,8 @@ use prometheus_client::registry::{Registry, Unit};
 use tonic::Code;
 
 use super::process::{Stat, parse_limit, parse_stat};
-use super::{Metrics, encode, register_process};
+use super::text::go_float;
+use super::{Detail, Metrics, encode, register_process};
 use crate::grpc::Rpc;
 
 fn page(register: impl FnOnce(&mut Registry)) -> String {
@@ -61,10 +62,46 @@ fn histograms_are_as_they_are() {
 etcd_disk_wal_fsync_duration_seconds_sum 0.7
 etcd_disk_wal_fsync_duration_seconds_count 1
 etcd_disk_wal_fsync_duration_seconds_bucket{le=\"0.5\"} 0
-etcd_disk_wal_fsync_duration_seconds_bucket{le=\"1.0\"} 1
+etcd_disk_wal_fsync_duration_seconds_bucket{le=\"1\"} 1
 etcd_disk_wal_fsync_duration_seconds_bucket{le=\"+Inf\"} 1
 ";
     assert_eq!(found, expected);
+}
+
+/// As etcd 3.4 shows its bounds.
+#[test]
+fn bounds_are_written_as_go_writes_them() {
+    for (bound, text) in [
+        (0.0001, "0.0001"),
+        (0.00001, "1e-05"),
+        (0.001, "0.001"),
+        (8.192, "8.192"),
+        (1.0, "1"),
+        (819_200.0, "819200"),
+        (1_048_576.0, "1.048576e+06"),
+        (8_388_608.0, "8.388608e+06"),
+        (52.4288, "52.4288"),
+    ] {
+        assert_eq!(go_float(bound), text);
+    }
+}
+
+#[test]
+fn times_of_calls_are_shown_when_asked_for() {
+    let mut registry = Registry::default();
+    let metrics = Metrics::register_as(&mut registry, Detail::Extensive);
+    drop(metrics.rpcs().start(Rpc::Put));
+    let found = encode(&registry).expect("a page");
+    let labels = r#"grpc_type="unary",grpc_service="etcdserverpb.KV",grpc_method="Put""#;
+    for line in [
+        "# TYPE grpc_server_handling_seconds histogram\n".to_owned(),
+        format!("grpc_server_handling_seconds_count{{{labels}}} 1\n"),
+        format!("grpc_server_handling_seconds_bucket{{le=\"10\",{labels}}} 1\n"),
+    ] {
+        assert!(found.contains(&line), "{line} in {found}");
+    }
+    let basic = page(|registry| drop(Metrics::register(registry)));
+    assert!(!basic.contains("grpc_server_handling_seconds"));
 }
 
 #[test]
@@ -139,7 +176,8 @@ fn process_files() {
     assert_eq!(parse_stat("7 (a) S 1"), None);
     assert_eq!(parse_stat(""), None);
     let limits = "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024   4096   files\n";
-    assert_eq!(parse_limit(limits), Some(1024.0));
-    assert_eq!(parse_limit("Max open files   unlimited  unlimited  files"), Some(f64::INFINITY));
-    assert_eq!(parse_limit("nothing"), None);
+    assert_eq!(parse_limit(limits, "Max open files"), Some(1024.0));
+    let unlimited = "Max open files   unlimited  unlimited  files";
+    assert_eq!(parse_limit(unlimited, "Max open files"), Some(f64::INFINITY));
+    assert_eq!(parse_limit("nothing", "Max open files"), None);
 }

@@ -72,9 +72,34 @@ fn sample(out: &mut String, line: &str, family: &Family<'_>) {
         && let Some(rest) = line.strip_prefix(name).and_then(|rest| rest.strip_prefix("_total"))
     {
         push(out, &[name, rest]);
+    } else if let Some((before, bound, after)) = bound(line) {
+        push(out, &[before, &go_float(bound), after]);
     } else {
         push(out, &[line]);
     }
+}
+
+/// The upper end of a bucket, and what stands around it.
+fn bound(line: &str) -> Option<(&str, f64, &str)> {
+    let from = line.find("le=\"")? + "le=\"".len();
+    let (bound, _) = line[from..].split_once('"')?;
+    Some((
+        &line[..from],
+        bound.parse().ok().filter(|bound: &f64| bound.is_finite())?,
+        &line[from + bound.len()..],
+    ))
+}
+
+/// A number as Go prints it, so that a bucket keeps its label: `1` and not `1.0`, `1e+06` and not `1000000`.
+pub(super) fn go_float(number: f64) -> String {
+    let scientific = format!("{number:e}");
+    let Some((digits, exponent)) = scientific.split_once('e') else { return scientific };
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    if (-4..6).contains(&exponent) {
+        return number.to_string();
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.abs())
 }
 
 fn push(out: &mut String, parts: &[&str]) {

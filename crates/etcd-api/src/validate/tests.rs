@@ -7,6 +7,7 @@ use etcd_proto::etcdserverpb::{
 
 use crate::{Error, validate};
 
+mod hostile;
 mod model;
 
 fn put(key: &str) -> RequestOp {

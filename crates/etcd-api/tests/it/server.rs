@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use etcd_api::metrics::{self, Metrics};
-use etcd_api::{Api, Options, ServeOptions, Workers, serve};
+use etcd_api::{Api, Options, ServeOptions, Surface, Workers, serve};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -17,6 +17,7 @@ use crate::memory::Memory;
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) memory: Memory,
+    pub(crate) api: Api<Memory>,
     pub(crate) drain: CancellationToken,
     pub(crate) task: JoinHandle<()>,
 }
@@ -28,6 +29,20 @@ impl Server {
     }
 
     pub(crate) async fn start_with(options: Options, serve_options: ServeOptions, workers: &Workers) -> Self {
+        Self::start_at(Surface::All, options, serve_options, workers).await
+    }
+
+    /// Starts a listener for a part of the API.
+    pub(crate) async fn start_on(surface: Surface) -> Self {
+        Self::start_at(surface, Options::default(), ServeOptions::default(), &Workers::default()).await
+    }
+
+    async fn start_at(
+        surface: Surface,
+        options: Options,
+        serve_options: ServeOptions,
+        workers: &Workers,
+    ) -> Self {
         let memory = Memory::default();
         let mut registry = Registry::default();
         let counters = Metrics::register(&mut registry);
@@ -37,9 +52,9 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
         let drain = CancellationToken::new();
-        let (workers, until) = (workers.clone(), drain.clone());
-        let task = tokio::spawn(async move { serve(listener, api, serve_options, &workers, until).await });
-        Self { address, memory, drain, task }
+        let (workers, until, served) = (workers.clone(), drain.clone(), api.on(surface));
+        let task = tokio::spawn(async move { serve(listener, served, serve_options, &workers, until).await });
+        Self { address, memory, api, drain, task }
     }
 
     pub(crate) async fn channel(&self) -> Channel {

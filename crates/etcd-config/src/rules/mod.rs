@@ -58,6 +58,14 @@ fn logging(config: &Config, late: &LateWords, mistakes: &mut Vec<String>) {
     if outputs.iter().any(String::is_empty) {
         mistakes.push("--log-outputs must not contain an empty target".to_owned());
     }
+    let is_file =
+        |output: &&String| !matches!(output.as_str(), "default" | "stderr" | "stdout" | "systemd/journal");
+    if config.enable_log_rotation && outputs.iter().filter(is_file).count() != 1 {
+        mistakes.push(
+            "--log-outputs requires a single file path when --enable-log-rotation is set: only files are rotated"
+                .to_owned(),
+        );
+    }
     if let Some(level) = word(late, "log-level") {
         mistakes.push(format!("unrecognized level: {}", Quoted(level)));
     }

@@ -188,10 +188,6 @@ fn discovery_is_checked_before_it_is_refused() {
 fn what_is_missing_is_said() {
     for (argument, want) in [
         (
-            "--metrics=extensive",
-            "--metrics: not available in this version yet; leave it out: the basic metrics are served",
-        ),
-        (
             "--quota-backend-bytes=1",
             "--quota-backend-bytes: not available in this version yet; leave it out: no quota is enforced",
         ),

@@ -141,3 +141,37 @@ proptest! {
         }
     }
 }
+
+/// Requests as clients send them, to be damaged.
+const SEEDS: &[&str] = &[
+    r#"{"key":"Zm9v","range_end":"Zm9w","limit":"7","sort_order":"DESCEND","serializable":true}"#,
+    r#"{"compare":[{"result":"EQUAL","target":"MOD","key":"Zm9v","mod_revision":"0"}],"success":[{"requestPut":{"key":"YQ==","value":"PA=="}}]}"#,
+    r#"{"create_request":{"key":"Zm9v","filters":["NOPUT",1],"start_revision":"-9223372036854775808"}}"#,
+    r#"{"name":"\u00e4\ud83d\ude00","perm":{"permType":"READWRITE","key":"_-8","range_end":"AA=="}}"#,
+    r#"{"ID":"18446744073709551615","peerURLs":["http://a:1","unix://b"],"isLearner":null}"#,
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn damaged_requests_are_refused_or_read(
+        seed in prop::sample::select(SEEDS),
+        damages in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 0..6),
+        method in prop::sample::select(METHODS.iter().collect::<Vec<_>>()),
+    ) {
+        let mut json = seed.as_bytes().to_vec();
+        for (at, byte, kind) in damages {
+            let at = at.index(json.len());
+            match kind {
+                0 => json[at] = byte,
+                1 => json.insert(at, byte),
+                _ if json.len() > 1 => drop(json.remove(at)),
+                _ => {}
+            }
+        }
+        if super::scan::check(&json).is_ok() {
+            let _any = message(method.request, &json, &mut Vec::new());
+        }
+    }
+}

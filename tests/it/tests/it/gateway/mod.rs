@@ -1,6 +1,7 @@
-//! The JSON gateway, driven by curl.
+//! The JSON gateway and the HTTP listeners, driven by curl.
 
 mod differential;
+mod listeners;
 
 use std::io::Write as _;
 use std::path::PathBuf;

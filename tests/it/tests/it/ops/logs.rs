@@ -110,3 +110,35 @@ fn outputs() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.human_lines().join("\n").contains("/no/such/directory/log"), "{}", ended.stderr);
 }
+
+#[test]
+fn rotation() {
+    if is_go_3_4() {
+        eprintln!("NOT TESTED: --enable-log-rotation: 3.4 has none");
+        return;
+    }
+    let lone = Lone::new();
+    let file = lone.scratch.text("etcd.log");
+    std::fs::write(&file, vec![b'x'; 1 << 20]).unwrap();
+    let rotated = ["--log-outputs", &file, "--enable-log-rotation", "--log-rotation-config-json"];
+    let _log = log_of(&lone, &[&rotated[..], &[r#"{"maxsize": 1}"#]].concat());
+    let log = std::fs::read_to_string(&file).unwrap();
+    assert!(
+        log.contains(READY) && !log.contains('x'.to_string().repeat(100).as_str()),
+        "a new file was begun"
+    );
+    let aside = std::fs::read_dir(lone.scratch.path()).unwrap().map(|entry| entry.unwrap());
+    let aside = aside.filter(|entry| entry.file_name().to_string_lossy().starts_with("etcd-2"));
+    let sizes: Vec<u64> = aside.map(|entry| entry.metadata().unwrap().len()).collect();
+    assert_eq!(sizes, [1 << 20], "the full one was set aside");
+
+    for (outputs, json, said) in [
+        (file.as_str(), "{", "improperly formatted log rotation config"),
+        ("stderr", "{}", "--log-outputs requires a single file path"),
+    ] {
+        let flags = ["--log-outputs", outputs, "--enable-log-rotation", "--log-rotation-config-json", json];
+        let ended = Server::start(&lone.scratch, lone.with(&flags)).wait();
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.human_lines().join("\n").contains(said), "{}", ended.stderr);
+    }
+}

@@ -3,4 +3,5 @@
 mod configuration;
 mod http;
 mod logs;
+mod metrics;
 mod signals;
