@@ -188,10 +188,10 @@ impl ServerReplica {
         let entry = Envelope { id, who, request }.encode();
         let mut waiting = inner.waiters.register(id);
         inner.raft.propose_as_leader(entry, term).map_err(submit_error)?;
-        self.outcome(&mut waiting).await
+        self.outcome(&mut waiting).await?.map_err(apply_error)
     }
 
-    async fn outcome(&self, waiting: &mut Waiting<'_, Outcome>) -> Result<Response, Error> {
+    async fn outcome(&self, waiting: &mut Waiting<'_, Outcome>) -> Result<Outcome, Error> {
         let inner = &*self.0;
         match timeout(inner.options.request_timeout, waiting.outcome()).await {
             Ok(Some(outcome)) => Ok(outcome),
