@@ -220,19 +220,6 @@ impl<R: Replica> Api<R> {
             && self.shared.replica.auth_enabled()
     }
 
-    /// How many bytes of JSON one request of the gateway may take: base64 and names make it larger than its message.
-    pub(crate) fn json_limit(&self) -> usize {
-        3 * self.shared.options.receive_limit()
-    }
-
-    pub(crate) fn inflight(&self) -> Inflight {
-        self.shared.inflight.clone()
-    }
-
-    pub(crate) fn request_read_timeout(&self) -> Duration {
-        self.shared.options.request_read_timeout
-    }
-
     /// The same API for the calls of one client.
     fn acting_for(&self, credentials: Credentials) -> Self {
         let replica = self.shared.replica.acting_for(credentials);

@@ -10,6 +10,7 @@
 
 mod adapters;
 mod auto_compaction;
+mod client_side;
 mod corruption;
 mod data_dir;
 mod listeners;

@@ -3,8 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use etcd_api::metrics::Detail;
-use etcd_api::{Api, ServeOptions, Surface, Workers};
+use etcd_api::{Api, Surface, Workers};
 use etcd_apply::{ClusterState, Machine};
 use etcd_auth::password;
 use etcd_bootstrap::{BootstrapError, InitialCluster};
@@ -22,6 +21,7 @@ use crate::adapters::{
     Authority, LeaseOptions, LeaseParts, Parts, PeerNode, PeerOutbox, ReplicaOptions, ReplicatedMachine,
     ServerReplica, ServerV2, Surroundings, Tokens,
 };
+use crate::client_side::{api_options, bind_clients, metrics_detail, serve_options};
 use crate::data_dir::DataDir;
 use crate::listeners::{Port, SocketOptions, bind};
 use crate::log::{self, OpenLog};
@@ -315,25 +315,6 @@ fn bcrypt_cost(config: &Config) -> u32 {
     password::DEFAULT_COST
 }
 
-/// Every port that clients may use, and what it is for.
-async fn bind_clients(config: &Config, sockets: SocketOptions) -> Result<Vec<(Surface, Port)>, StartError> {
-    let is_split = config.listen_client_http_urls.iter().next().is_some();
-    let mut ports = Vec::new();
-    for (surface, urls) in [
-        (if is_split { Surface::Grpc } else { Surface::All }, &config.listen_client_urls),
-        (Surface::Http, &config.listen_client_http_urls),
-        (Surface::Metrics, &config.listen_metrics_urls),
-    ] {
-        let opened = bind(urls.iter(), sockets).await?;
-        ports.extend(opened.into_iter().map(|port| (surface, port)));
-    }
-    Ok(ports)
-}
-
-fn metrics_detail(config: &Config) -> Detail {
-    if config.metrics == "extensive" { Detail::Extensive } else { Detail::Basic }
-}
-
 fn raft_options(config: &Config, id: MemberId, started_ms: u64) -> etcd_consensus::Options {
     let tick = config.heartbeat_interval.max(Duration::from_millis(1));
     let ticks = config.election_timeout.as_millis() / tick.as_millis();
@@ -407,26 +388,4 @@ fn lease_options(config: &Config) -> LeaseOptions {
 /// Source: etcd `server/config/config.go` `ReqTimeout`.
 fn request_timeout(config: &Config) -> Duration {
     Duration::from_secs(5) + 2 * config.election_timeout
-}
-
-fn api_options(config: &Config) -> etcd_api::Options {
-    let mut options = etcd_api::Options::default();
-    options.max_request_bytes = config.max_request_bytes;
-    options.max_txn_ops = config.max_txn_ops;
-    options.gateway = config.enable_grpc_gateway;
-    options.cors.clone_from(&config.cors);
-    options.host_whitelist.clone_from(&config.host_whitelist);
-    options.command_line = process::command_line();
-    options.warning_unary_request_duration = config.warning_unary_request_duration;
-    options
-}
-
-fn serve_options(config: &Config, descriptors: usize) -> ServeOptions {
-    let mut options = ServeOptions::default();
-    options.max_connections = options.max_connections.min(descriptors);
-    options.max_concurrent_streams = config.max_concurrent_streams;
-    let pings = !config.grpc_keepalive_interval.is_zero() && !config.grpc_keepalive_timeout.is_zero();
-    options.keep_alive_interval = pings.then_some(config.grpc_keepalive_interval);
-    options.keep_alive_timeout = config.grpc_keepalive_timeout;
-    options
 }

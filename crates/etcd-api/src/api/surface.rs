@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use tonic::Status;
 use tonic_health::ServingStatus;
 
-use super::{Api, Work, route};
+use super::{Api, Inflight, Work, route};
 use crate::grpc::{self, Body};
 use crate::{Replica, gateway, http as plain};
 
@@ -100,5 +101,18 @@ impl<R: Replica> Api<R> {
         };
         shared.access.permit(origin.as_ref(), response.headers_mut());
         response
+    }
+
+    /// How many bytes of JSON one request of the gateway may take: base64 and names make it larger than its message.
+    pub(crate) fn json_limit(&self) -> usize {
+        3 * self.shared.options.receive_limit()
+    }
+
+    pub(crate) fn inflight(&self) -> Inflight {
+        self.shared.inflight.clone()
+    }
+
+    pub(crate) fn request_read_timeout(&self) -> Duration {
+        self.shared.options.request_read_timeout
     }
 }

@@ -1,0 +1,52 @@
+//! What the flags mean for the side that clients see: ports, limits, metrics.
+
+use etcd_api::metrics::Detail;
+use etcd_api::{ServeOptions, Surface};
+use etcd_config::Config;
+
+use crate::listeners::{ListenError, Port, SocketOptions, bind};
+use crate::process;
+
+/// Every port that clients may use, and what it is for.
+pub(crate) async fn bind_clients(
+    config: &Config,
+    sockets: SocketOptions,
+) -> Result<Vec<(Surface, Port)>, ListenError> {
+    let is_split = config.listen_client_http_urls.iter().next().is_some();
+    let mut ports = Vec::new();
+    for (surface, urls) in [
+        (if is_split { Surface::Grpc } else { Surface::All }, &config.listen_client_urls),
+        (Surface::Http, &config.listen_client_http_urls),
+        (Surface::Metrics, &config.listen_metrics_urls),
+    ] {
+        let opened = bind(urls.iter(), sockets).await?;
+        ports.extend(opened.into_iter().map(|port| (surface, port)));
+    }
+    Ok(ports)
+}
+
+pub(crate) fn metrics_detail(config: &Config) -> Detail {
+    if config.metrics == "extensive" { Detail::Extensive } else { Detail::Basic }
+}
+
+pub(crate) fn api_options(config: &Config) -> etcd_api::Options {
+    let mut options = etcd_api::Options::default();
+    options.max_request_bytes = config.max_request_bytes;
+    options.max_txn_ops = config.max_txn_ops;
+    options.gateway = config.enable_grpc_gateway;
+    options.cors.clone_from(&config.cors);
+    options.host_whitelist.clone_from(&config.host_whitelist);
+    options.command_line = process::command_line();
+    options.warning_unary_request_duration = config.warning_unary_request_duration;
+    options
+}
+
+pub(crate) fn serve_options(config: &Config, descriptors: usize) -> ServeOptions {
+    let mut options = ServeOptions::default();
+    options.max_connections = options.max_connections.min(descriptors);
+    options.max_concurrent_streams = config.max_concurrent_streams;
+    let pings = !config.grpc_keepalive_interval.is_zero() && !config.grpc_keepalive_timeout.is_zero();
+    options.keep_alive_interval = pings.then_some(config.grpc_keepalive_interval);
+    options.keep_alive_timeout = config.grpc_keepalive_timeout;
+    options
+}
