@@ -22,6 +22,7 @@ mod peer_port;
 mod process;
 mod quota;
 mod request_id;
+mod slow_apply;
 mod start;
 mod start_error;
 mod tasks;

@@ -3,6 +3,7 @@
 mod leases;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_apply::AuthState;
@@ -16,6 +17,8 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
+use crate::slow_apply::SlowApply;
+
 pub(crate) use leases::register_leases;
 
 /// Adds the member's inner parts to what `/metrics` shows.
@@ -25,8 +28,9 @@ pub(crate) fn register(
     store: Store,
     storage: Storage,
     users: AuthState,
+    slow_apply: Arc<SlowApply>,
 ) {
-    registry.register_collector(Box::new(Parts { raft, store, storage, users }));
+    registry.register_collector(Box::new(Parts { raft, store, storage, users, slow_apply }));
 }
 
 struct Parts {
@@ -34,6 +38,7 @@ struct Parts {
     store: Store,
     storage: Storage,
     users: AuthState,
+    slow_apply: Arc<SlowApply>,
 }
 
 impl fmt::Debug for Parts {
@@ -60,6 +65,7 @@ impl Parts {
                 "Changes of leader that this member has seen",
                 raft.leader_changes.get(),
             ),
+            ("etcd_server_slow_apply", "Entries that took long to apply", self.slow_apply.count()),
             ("etcd_server_proposals_failed", "Proposals that were dropped", raft.proposals_failed.get()),
             (
                 "etcd_server_slow_read_indexes",

@@ -59,6 +59,14 @@ impl Quota {
     pub(crate) fn has_room(self, size: u64) -> bool {
         self.limit().is_none_or(|limit| size < limit - limit / 10)
     }
+
+    /// Whether a database of `size` bytes, of which `in_use` hold rows, is near its limit and would have room again if
+    /// it were written anew.
+    pub(crate) fn is_worth_defragmenting(self, size: u64, in_use: u64) -> bool {
+        // Rows need about a third more than their bytes.
+        let after = in_use.saturating_add(in_use / 3);
+        !self.has_room(size) && self.has_room(after) && after < size - size / 4
+    }
 }
 
 /// About how many bytes the request adds; 0 for one that adds none.
@@ -152,6 +160,12 @@ mod tests {
         assert_eq!(
             states,
             [(false, true), (false, true), (true, true), (true, true), (true, false), (true, false)]
+        );
+        let worth = |size, in_use| quota.is_worth_defragmenting(size, in_use);
+        assert!(worth(1000, 100) && worth(1000, 500), "much is free");
+        assert!(
+            !worth(1000, 700) && !worth(800, 100) && !worth(2000, 1400),
+            "little is free, or there is room"
         );
         assert!(!Quota::new(-1).is_full(u64::MAX) && Quota::new(-1).has_room(u64::MAX));
     }

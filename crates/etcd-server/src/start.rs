@@ -28,6 +28,7 @@ use crate::log::{self, OpenLog};
 use crate::member::{Checks, Member, serve_peers};
 use crate::quota::Quota;
 use crate::request_id::RequestIds;
+use crate::slow_apply::SlowApply;
 use crate::start_error::StartError;
 use crate::tls::{self, MemberTls};
 use crate::waiters::Waiters;
@@ -186,6 +187,7 @@ async fn run(
     let started_ms = u64::try_from(started.as_millis()).unwrap_or_default();
 
     let ids = Arc::new(RequestIds::new(id, started_ms));
+    let slow_apply = Arc::new(SlowApply::new(config.warning_apply_duration));
     let waiters = Arc::new(Waiters::new());
     let late_transport = Arc::new(OnceLock::new());
     let (mismatch, mismatch_seen) = watch::channel(None);
@@ -208,6 +210,7 @@ async fn run(
             cluster: cluster.clone(),
             authority: Arc::clone(&authority),
             ids: Arc::clone(&ids),
+            slow_apply: Arc::clone(&slow_apply),
             waiters: Arc::clone(&waiters),
             transport: Arc::clone(&late_transport),
             mismatch: Arc::clone(&mismatch),
@@ -257,7 +260,7 @@ async fn run(
     etcd_api::metrics::register_member(&mut registry, replica.clone());
     etcd_api::metrics::register_process(&mut registry);
     tls::register(&mut registry, ports.tls.clone());
-    metrics::register(&mut registry, raft.clone(), store, storage.clone(), users.clone());
+    metrics::register(&mut registry, raft.clone(), store, storage.clone(), users.clone(), slow_apply);
     metrics::register_leases(&mut registry, replica.clone());
     let v2 = ServerV2::new(config.name.clone(), v2_keys, raft.clone(), replica.clone(), users);
     let v2_requests = etcd_api::v2::register_metrics(&mut registry, v2.clone());

@@ -1,6 +1,7 @@
 //! The state machine that Raft drives: `etcd-apply`'s, with its outcomes on their way to whoever waits.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use etcd_apply::{AuthEvent, ClusterState, Machine, MembershipChange, Observer, Outcome, Reconfigure};
 use etcd_consensus::{ApplyConfError, ApplyContext, StateMachine, Stop};
@@ -15,6 +16,7 @@ use super::auth::Authority;
 use super::node::Mismatch;
 use crate::data_dir::DataDir;
 use crate::request_id::RequestIds;
+use crate::slow_apply::SlowApply;
 use crate::waiters::Waiters;
 
 /// What the machine's surroundings are.
@@ -24,6 +26,7 @@ pub(crate) struct Surroundings {
     pub(crate) cluster: ClusterState,
     pub(crate) authority: Arc<Authority>,
     pub(crate) ids: Arc<RequestIds>,
+    pub(crate) slow_apply: Arc<SlowApply>,
     pub(crate) waiters: Arc<Waiters<Outcome>>,
     pub(crate) transport: Arc<OnceLock<Transport>>,
     pub(crate) mismatch: Arc<watch::Sender<Option<Mismatch>>>,
@@ -48,8 +51,12 @@ impl StateMachine for ReplicatedMachine {
     type Snapshot = Snapshot;
 
     fn apply(&mut self, entries: &[Entry], context: &ApplyContext) -> Result<(), Stop> {
+        let mut begun = Instant::now();
         for entry in entries {
             self.machine.apply(entry, &mut Conf(context), &mut self.watcher).map_err(|error| stop(&error))?;
+            let ended = Instant::now();
+            self.watcher.0.slow_apply.note(entry.index, entry.data.len(), ended.duration_since(begun));
+            begun = ended;
         }
         Ok(())
     }

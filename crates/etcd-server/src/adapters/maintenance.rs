@@ -23,6 +23,11 @@ impl ServerReplica {
         self.0.storage.size().total
     }
 
+    /// How much of that holds rows, about.
+    pub(crate) fn database_size_in_use(&self) -> u64 {
+        self.0.storage.size().in_use
+    }
+
     pub(crate) fn quota(&self) -> Quota {
         self.0.options.quota
     }
