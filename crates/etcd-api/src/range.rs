@@ -60,6 +60,8 @@ pub(crate) fn may_be_long(request: &RangeRequest) -> bool {
         && !bounded
         && !request.count_only
         && !request.keys_only
+        // A target without an order sorts by that target; in a stream it does not.
+        && request.sort_target == SortTarget::Key as i32
         && is_key_order(request)
         && !has_filter(request)
 }

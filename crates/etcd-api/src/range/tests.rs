@@ -144,6 +144,7 @@ fn only_what_comes_in_key_order_may_be_long() {
         (RangeRequest { sort_order: SortOrder::Descend as i32, ..all() }, false),
         (RangeRequest { sort_order: SortOrder::Ascend as i32, ..all() }, true),
         (RangeRequest { sort_order: 1, sort_target: SortTarget::Mod as i32, ..all() }, false),
+        (RangeRequest { sort_target: SortTarget::Value as i32, ..all() }, false),
         (RangeRequest { max_create_revision: 5, ..all() }, false),
     ] {
         assert_eq!(may_be_long(&request), long, "{request:?}");

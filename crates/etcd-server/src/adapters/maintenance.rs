@@ -1,6 +1,7 @@
 //! The maintenance of this member, for the API and for its own duties.
 
 use std::io;
+use std::time::Duration;
 
 use etcd_api::{Error, Maintenance, Replica as _, SnapshotSource};
 use etcd_apply::{Request, Response};
@@ -10,12 +11,15 @@ use etcd_mvcc::HashKv;
 use etcd_proto::etcdserverpb::alarm_request::AlarmAction;
 use etcd_proto::etcdserverpb::downgrade_request::DowngradeAction;
 use etcd_proto::etcdserverpb::{AlarmMember, AlarmRequest, AlarmType};
-use etcd_storage::{Bucket, Snapshot};
+use etcd_storage::{Bucket, DefragmentError, Defragmented, Snapshot, Storage};
 use tracing::{info, warn};
 
 use super::ServerReplica;
 use super::replica::unexpected;
 use crate::quota::Quota;
+
+/// How often a defragmentation that waits for its turn looks.
+const DEFRAGMENT_POLL: Duration = Duration::from_millis(50);
 
 impl ServerReplica {
     /// What the database file takes on the disk, as of the last commit.
@@ -87,7 +91,7 @@ impl Maintenance for ServerReplica {
         let storage = self.0.storage.clone();
         info!("starting defragment");
         // Goes on when the client leaves.
-        let done = tokio::task::spawn_blocking(move || storage.defragment()).await;
+        let done = tokio::task::spawn_blocking(move || defragment_in_turn(&storage)).await;
         match done.map_err(|_| Error::Stopped)? {
             Ok(_sizes) => Ok(()),
             Err(error) => {
@@ -135,6 +139,16 @@ impl Maintenance for ServerReplica {
 
     async fn downgrade(&self, action: DowngradeAction, version: String) -> Result<String, Error> {
         self.decide_downgrade(action, &version).await
+    }
+}
+
+/// Waits for one that runs, as etcd does.
+fn defragment_in_turn(storage: &Storage) -> Result<Defragmented, DefragmentError> {
+    loop {
+        match storage.defragment() {
+            Err(DefragmentError::Running) => std::thread::sleep(DEFRAGMENT_POLL),
+            done => return done,
+        }
     }
 }
 
