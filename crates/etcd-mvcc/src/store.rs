@@ -1,7 +1,7 @@
 //! The handle for readers.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::queue::Queue;
 use crate::restore::{self, Restored};
 use crate::stats::{self, Counters};
 use crate::view::View;
-use crate::{HashKv, OpenError, RangeError, Stats, Writer, hash, txn};
+use crate::{HashKv, Listener, OpenError, RangeError, Stats, Writer, hash, txn};
 
 /// How often a read that missed something, because the newest revision moved on under it, looks again.
 const MAX_ATTEMPTS: usize = 50;
@@ -69,6 +69,7 @@ pub(crate) struct Inner {
     pub(crate) keep_previous: AtomicBool,
     /// What the last load found, until it is taken.
     pub(crate) leases: Mutex<Vec<(Bytes, i64)>>,
+    pub(crate) listener: OnceLock<Box<dyn Listener>>,
 }
 
 struct Handle {
@@ -107,6 +108,7 @@ impl Store {
             counters: Counters::default(),
             keep_previous: AtomicBool::new(false),
             leases: Mutex::default(),
+            listener: OnceLock::new(),
         });
         inner.load()?;
         let thread = std::thread::Builder::new()
@@ -180,7 +182,11 @@ impl Store {
     /// # Errors
     /// A row could not be read or is not one of ours; the store is as it was.
     pub fn reload(&self) -> Result<(), OpenError> {
-        self.inner().load()
+        self.inner().load()?;
+        if let Some(listener) = self.inner().listener.get() {
+            listener.reloaded();
+        }
+        Ok(())
     }
 
     /// The living keys that had a lease when the store was opened or reloaded, and which; to be had once.

@@ -222,6 +222,9 @@ impl WriteTxn<'_> {
         if !events.is_empty() {
             inner.current.store(revision, Ordering::SeqCst);
             count(inner, &events);
+            if let Some(listener) = inner.listener.get() {
+                listener.committed(revision, &events);
+            }
         }
         if let Some(compaction) = self.compaction.take() {
             inner.compacted.store(compaction.revision(), Ordering::SeqCst);
