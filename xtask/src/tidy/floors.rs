@@ -20,7 +20,7 @@ const FLOORS: [(u8, &str, &[&str]); 20] = [
     (2, "etcd-bootstrap", &["etcd-membership", "etcd-discovery", "etcd-dns"]),
     (2, "etcd-consensus", &["etcd-proto", "etcd-wal"]),
     (2, "etcd-mvcc", &["etcd-proto", "etcd-storage"]),
-    (3, "etcd-watch", &["etcd-mvcc"]),
+    (3, "etcd-watch", &["etcd-proto", "etcd-mvcc"]),
     (
         3,
         "etcd-apply",
