@@ -30,7 +30,7 @@ use crate::http::Access;
 use crate::metrics::Metrics;
 use crate::range::Streamed;
 use crate::snapshot::Saved;
-use crate::{Replica, http as plain, lease};
+use crate::{Error, Replica, WatchStream, http as plain, lease, watch};
 
 pub(crate) use inflight::{Inflight, Reserved};
 pub use surface::Surface;
@@ -52,6 +52,10 @@ pub struct Options {
     pub health_timeout: Duration,
     /// How long a client may take to send a request.
     pub request_read_timeout: Duration,
+    /// `--watch-progress-notify-interval`: how often a watcher that wants it is told that there was nothing for it.
+    pub watch_progress_interval: Duration,
+    /// `--election-timeout`: streams that need a leader end after three of these without one.
+    pub election_timeout: Duration,
     /// Bytes of requests above 64 KiB that may be held at once, over all connections.
     pub max_inflight_bytes: usize,
     /// `--enable-grpc-gateway`: whether `/v3/…` answers JSON.
@@ -73,6 +77,8 @@ impl Default for Options {
             warning_unary_request_duration: Duration::from_millis(300),
             health_timeout: Duration::from_secs(7),
             request_read_timeout: Duration::from_secs(30),
+            watch_progress_interval: Duration::from_secs(10 * 60),
+            election_timeout: Duration::from_secs(1),
             max_inflight_bytes: 512 << 20,
             gateway: true,
             cors: vec!["*".to_owned()],
@@ -129,6 +135,18 @@ impl<R: Replica> Api<R> {
         let streams = tonic::service::Routes::new(health).prepare().into_axum_router();
         let http = plain::router(Arc::clone(&shared));
         Self { shared, streams, http, surface: Surface::All, is_encrypted: false, health: reporter }
+    }
+
+    /// Opens a watch stream that does not come over the network, on behalf of a call with these headers: the same rules
+    /// hold for it. Needs a Tokio runtime.
+    ///
+    /// # Errors
+    /// The call is not admitted.
+    pub fn watch(&self, headers: &HeaderMap) -> Result<WatchStream<R>, Error> {
+        match Credentials::of(headers, &Extensions::new()) {
+            Some(credentials) => watch::open(&self.acting_for(credentials).shared, headers),
+            None => watch::open(&self.shared, headers),
+        }
     }
 
     /// Serves these paths too. Panics when one of them is served already.
@@ -203,6 +221,11 @@ impl<R: Replica> Api<R> {
             Some(rpc) if rpc.is_direct() => {
                 let (parts, body) = request.into_parts();
                 Work::Direct { api: Arc::clone(&this.shared), rpc, headers: parts.headers, body }
+            }
+            Some(Rpc::Watch) => {
+                let (parts, body) = request.into_parts();
+                let answer = watch::answer(&this.shared, &parts.headers, body);
+                Work::Elsewhere(Box::pin(std::future::ready(answer)))
             }
             Some(rpc) => {
                 let api = this.clone();

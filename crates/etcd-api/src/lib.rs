@@ -40,6 +40,7 @@ mod lease;
 mod maintenance;
 mod range;
 mod snapshot;
+mod watch;
 
 pub mod metrics;
 mod serve;
@@ -53,3 +54,4 @@ pub use replica::{
     Standing,
 };
 pub use serve::{ServeOptions, StartError, Workers, serve};
+pub use watch::WatchStream;

@@ -21,8 +21,9 @@ pub(crate) use process::open_files_limit;
 pub use process::register_process;
 pub use text::{CONTENT_TYPE, encode};
 
+use crate::grpc::Rpc;
 use clients::Clients;
-pub(crate) use rpcs::{Handled, Rpcs};
+pub(crate) use rpcs::{Handled, Ongoing, Rpcs};
 
 /// `--metrics`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -105,6 +106,11 @@ impl Metrics {
 
     pub(crate) fn rpcs(&self) -> &Rpcs {
         &self.rpcs
+    }
+
+    /// Counts the start of a call that outlives the function that answers it.
+    pub(crate) fn ongoing(&self, rpc: Rpc) -> Ongoing {
+        Ongoing::start(Arc::clone(&self.rpcs), rpc)
     }
 
     pub(crate) fn count_client(&self, version: &str, is_stream: bool) {

@@ -10,6 +10,7 @@ use etcd_proto::etcdserverpb::{
     AlarmMember, CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse,
     LeaseGrantRequest, LeaseGrantResponse, LeaseRevokeRequest, LeaseRevokeResponse, LeaseTimeToLiveRequest,
     LeaseTimeToLiveResponse, PutRequest, PutResponse, RangeRequest, RangeResponse, TxnRequest, TxnResponse,
+    WatchCreateRequest,
 };
 
 use crate::{Accounts, Error};
@@ -106,6 +107,24 @@ pub trait Replica: Accounts + Maintenance {
 
     /// The details that `Maintenance.Status` and `/version` show.
     fn status(&self) -> ReplicaStatus;
+
+    /// A new stream of watchers of this member's keys.
+    ///
+    /// # Errors
+    /// `NotAvailable` by default.
+    fn watch(&self) -> Result<etcd_watch::Stream, Error> {
+        Err(Error::NotAvailable("Watch"))
+    }
+
+    /// Whether whoever the handle acts for may watch the range; the key is never empty, the end is as in the request.
+    /// By default everybody may.
+    ///
+    /// # Errors
+    /// The reason why not; clients see it as [`Error::PermissionDenied`], unless it is about the token.
+    fn permit_watch(&self, create: &WatchCreateRequest) -> impl Future<Output = Result<(), Error>> + Send {
+        let _everybody = create;
+        std::future::ready(Ok(()))
+    }
 
     /// The active alarms of the whole cluster.
     fn alarms(&self) -> Vec<AlarmMember> {

@@ -33,7 +33,6 @@ pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("distributed-tracing-service-name", "leave it out"),
     ("distributed-tracing-instance-id", "leave it out"),
     ("distributed-tracing-sampling-rate", "leave it out"),
-    ("watch-progress-notify-interval", "leave it out"),
     ("force-new-cluster", "leave it out"),
     ("proxy", "point clients at the members: etcd 3.6 has no v2 proxy either"),
     ("experimental-enable-v2v3", "leave it out: etcd 3.6 has no such emulation either"),

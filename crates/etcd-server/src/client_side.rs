@@ -1,11 +1,17 @@
 //! What the flags mean for the side that clients see: ports, limits, metrics.
 
+use std::time::Duration;
+
 use etcd_api::metrics::Detail;
 use etcd_api::{ServeOptions, Surface};
 use etcd_config::Config;
+use tracing::warn;
 
 use crate::listeners::{ListenError, Port, SocketOptions, bind};
 use crate::process;
+
+/// The least `--watch-progress-notify-interval`, as in etcd.
+const MIN_WATCH_PROGRESS: Duration = Duration::from_millis(100);
 
 /// Every port that clients may use, and what it is for.
 pub(crate) async fn bind_clients(
@@ -38,7 +44,22 @@ pub(crate) fn api_options(config: &Config) -> etcd_api::Options {
     options.host_whitelist.clone_from(&config.host_whitelist);
     options.command_line = process::command_line();
     options.warning_unary_request_duration = config.warning_unary_request_duration;
+    options.election_timeout = config.election_timeout;
+    options.watch_progress_interval = watch_progress_interval(config, options.watch_progress_interval);
     options
+}
+
+/// 0 leaves the default; less than the least is raised to it.
+fn watch_progress_interval(config: &Config, default: Duration) -> Duration {
+    let interval = config.watch_progress_notify_interval;
+    if interval.is_zero() {
+        return default;
+    }
+    if interval < MIN_WATCH_PROGRESS {
+        let min_ms = MIN_WATCH_PROGRESS.as_millis() as u64;
+        warn!(min_ms, "raised --watch-progress-notify-interval to its minimum");
+    }
+    interval.max(MIN_WATCH_PROGRESS)
 }
 
 pub(crate) fn serve_options(config: &Config, descriptors: usize) -> ServeOptions {

@@ -11,6 +11,7 @@ use etcd_consensus::Raft;
 use etcd_membership::{Cluster, ClusterId, MemberId};
 use etcd_storage::Storage;
 use etcd_transport::{Limits, PeerClient, Security, Transport};
+use etcd_watch::Hub;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -43,6 +44,7 @@ pub struct Member {
     pub(crate) raft: Raft,
     pub(crate) replica: ServerReplica,
     pub(crate) cluster: ClusterState,
+    pub(crate) hub: Hub,
     pub(crate) storage: Storage,
     pub(crate) transport: Transport,
     pub(crate) waiters: Arc<Waiters<Outcome>>,
@@ -231,6 +233,8 @@ impl Member {
             self.hand_over().await;
         }
         self.api.set_serving(false).await;
+        // Watch streams do not end by themselves.
+        self.hub.close();
         drain.cancel();
         self.api.close_streams();
         self.v2.keys().end_watches();

@@ -10,6 +10,7 @@ use etcd_apply::AuthState;
 use etcd_consensus::{FSYNC_BOUNDS_MS, Raft};
 use etcd_mvcc::Store;
 use etcd_storage::{COMMIT_BOUNDS_MS, DEFRAGMENT_BOUNDS_MS, SNAPSHOT_BOUNDS_MS, Storage};
+use etcd_watch::Hub;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -31,6 +32,35 @@ pub(crate) fn register(
     slow_apply: Arc<SlowApply>,
 ) {
     registry.register_collector(Box::new(Parts { raft, store, storage, users, slow_apply }));
+}
+
+/// Adds what is known of watchers.
+pub(crate) fn register_watch(registry: &mut Registry, hub: Hub) {
+    registry.register_collector(Box::new(Watches(hub)));
+}
+
+struct Watches(Hub);
+
+impl fmt::Debug for Watches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watches")
+    }
+}
+
+impl Collector for Watches {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let stats = self.0.stats();
+        for (name, help, value) in [
+            ("etcd_debugging_mvcc_watch_stream_total", "Watch streams", stats.streams),
+            ("etcd_debugging_mvcc_watcher_total", "Watchers", stats.watchers),
+            ("etcd_debugging_mvcc_slow_watcher_total", "Watchers that are behind", stats.slow_watchers),
+            ("etcd_debugging_mvcc_pending_events_total", "Events that wait to be sent", stats.pending_events),
+        ] {
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(metric)?;
+        }
+        Ok(())
+    }
 }
 
 struct Parts {

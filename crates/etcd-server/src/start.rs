@@ -12,6 +12,7 @@ use etcd_consensus::CoreOptions;
 use etcd_membership::{Cluster, ClusterId, MemberId};
 use etcd_storage::Storage;
 use etcd_transport::{Identity, Security, Transport};
+use etcd_watch::Hub;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -201,6 +202,7 @@ async fn run(
     let v2_keys = machine.v2().clone();
     let leases = machine.leases().clone();
     let leases_changed = Arc::new(Notify::new());
+    let hub = Hub::start(store.clone(), etcd_watch::Options::default())?;
     let machine = ReplicatedMachine::new(
         machine,
         storage.clone(),
@@ -242,6 +244,7 @@ async fn run(
             member_id: id,
             raft: raft.clone(),
             store: store.clone(),
+            hub: hub.clone(),
             storage: storage.clone(),
             cluster: cluster.clone(),
             authority,
@@ -262,6 +265,7 @@ async fn run(
     tls::register(&mut registry, ports.tls.clone());
     metrics::register(&mut registry, raft.clone(), store, storage.clone(), users.clone(), slow_apply);
     metrics::register_leases(&mut registry, replica.clone());
+    metrics::register_watch(&mut registry, hub.clone());
     let v2 = ServerV2::new(config.name.clone(), v2_keys, raft.clone(), replica.clone(), users);
     let v2_requests = etcd_api::v2::register_metrics(&mut registry, v2.clone());
     let mut api = Api::new(replica.clone(), api_options(config), api_metrics, Arc::new(registry));
@@ -293,6 +297,7 @@ async fn run(
         raft,
         replica,
         cluster,
+        hub,
         storage,
         transport,
         waiters,

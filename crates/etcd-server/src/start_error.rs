@@ -53,6 +53,9 @@ pub enum StartError {
     /// A peer's URL is malformed.
     #[error("cannot connect to a member")]
     Peer(#[from] UrlError),
+    /// The key space cannot be watched.
+    #[error("cannot start the watch hub")]
+    Watch(#[from] etcd_watch::StartError),
     /// A thread cannot be started.
     #[error("cannot start the client port's threads")]
     Workers(#[from] etcd_api::StartError),

@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let storage = Storage::open(etcd_storage::Options::new(dir.path().join("db")))?;
     let (store, mut writer) = Store::open(storage, etcd_mvcc::Options::default())?;
     let hub = Hub::start(store, Options::default())?;
-    let mut streams: Vec<_> = (0..STREAMS).map(|_| hub.stream()).collect();
+    let streams: Vec<_> = (0..STREAMS).map(|_| hub.stream()).collect();
     let mut mark = 0;
     for watchers in [0, 1, 10] {
         for _ in 0..watchers {
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             txn.commit()?;
             committing += started.elapsed().as_secs_f64();
             let started = Instant::now();
-            events += streams.iter_mut().map(read).sum::<usize>();
+            events += streams.iter().map(read).sum::<usize>();
             reading += started.elapsed().as_secs_f64();
         }
         let micros = |seconds: f64| seconds * 1e6 / COMMITS as f64;
@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Takes what is there, and counts the events.
-fn read(stream: &mut etcd_watch::Stream) -> usize {
+fn read(stream: &etcd_watch::Stream) -> usize {
     let mut batch = VecDeque::new();
     let mut context = Context::from_waker(Waker::noop());
     if stream.poll_batch(&mut context, &mut batch).is_pending() {

@@ -97,7 +97,7 @@ impl Core {
     /// Returns how many watchers went with it.
     pub(crate) fn remove_stream(&mut self, stream: usize) -> usize {
         let slots: Vec<usize> = self.streams[stream].ids.values().copied().collect();
-        slots.iter().for_each(|slot| drop(self.remove(*slot)));
+        slots.iter().for_each(|slot| self.remove(*slot));
         self.streams.remove(stream);
         slots.len()
     }

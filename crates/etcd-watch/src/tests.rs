@@ -67,7 +67,7 @@ impl Fixture {
 }
 
 /// Takes what is there.
-fn take(stream: &mut Stream) -> VecDeque<Response> {
+fn take(stream: &Stream) -> VecDeque<Response> {
     let mut batch = VecDeque::new();
     let mut context = Context::from_waker(Waker::noop());
     let _nothing = stream.poll_batch(&mut context, &mut batch);
@@ -75,7 +75,7 @@ fn take(stream: &mut Stream) -> VecDeque<Response> {
 }
 
 /// What is there, in short: `3! 5` created and canceled, `id@revision key=value key-` events, `id^revision` progress.
-fn shown(stream: &mut Stream) -> String {
+fn shown(stream: &Stream) -> String {
     take(stream).iter().map(show).collect::<Vec<_>>().join(" | ")
 }
 

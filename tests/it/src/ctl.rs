@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::foreign;
+use crate::{Running, foreign};
 
 /// Runs `etcdctl` (3.4 or later) against some endpoints.
 #[derive(Debug, Clone)]
@@ -49,23 +49,7 @@ impl Ctl {
     /// When it cannot be run.
     #[must_use]
     pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Answer {
-        let mut command = Command::new(&self.program);
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("ETCDCTL_") {
-                command.env_remove(name);
-            }
-        }
-        let mut child = command
-            .env("ETCDCTL_API", "3")
-            .arg(format!("--endpoints={}", self.endpoints))
-            // Its own limit is 5 s; a busy machine may need more.
-            .arg("--command-timeout=30s")
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("etcdctl can be run");
+        let mut child = self.command(arguments).stderr(Stdio::piped()).spawn().expect("etcdctl can be run");
         let mut stdin = child.stdin.take().expect("its input is a pipe");
         // It may end without reading.
         let _unread = stdin.write_all(input.as_bytes());
@@ -81,6 +65,34 @@ impl Ctl {
                 .map(|line| format!("{line}\n"))
                 .collect(),
         }
+    }
+
+    /// Starts it, for a command that goes on until it is stopped.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    #[must_use]
+    pub fn spawn(&self, arguments: &[&str]) -> Running {
+        let child = self.command(arguments).stderr(Stdio::null()).spawn();
+        Running::new(child.expect("etcdctl can be run"))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("ETCDCTL_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .env("ETCDCTL_API", "3")
+            .arg(format!("--endpoints={}", self.endpoints))
+            // Its own limit is 5 s; a busy machine may need more.
+            .arg("--command-timeout=30s")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        command
     }
 
     /// Runs it, and gives what it says on standard output.

@@ -18,7 +18,7 @@ fn large_requests_share_a_limit() {
 fn calls_that_nobody_serves() {
     let check = |path: &str, text: &str| assert_eq!(unknown(path).message(), text);
     check("/etcdserverpb.KV/Rnage", "unknown method Rnage for service etcdserverpb.KV");
-    check("/etcdserverpb.Watch/Watch", "unknown service etcdserverpb.Watch");
+    check("/etcdserverpb.Watch/Look", "unknown method Look for service etcdserverpb.Watch");
     check("/a/b/c", "unknown service a/b");
     check("/nothing", "malformed method name: \"/nothing\"");
     check("*", "malformed method name: \"*\"");

@@ -49,6 +49,8 @@ impl Rpc {
             Self::MemberList
             | Self::Range
             | Self::RangeStream
+            // Each range is, when it is asked for.
+            | Self::Watch
             | Self::Put
             | Self::DeleteRange
             | Self::Txn

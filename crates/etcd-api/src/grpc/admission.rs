@@ -2,6 +2,7 @@
 
 use http::HeaderMap;
 
+use super::wants_leader;
 use crate::metrics::Metrics;
 use crate::{Error, Standing};
 
@@ -30,8 +31,7 @@ pub(crate) fn admit(call: &Admission<'_>, metrics: &Metrics) -> Result<(), Error
         None => "unknown",
     };
     metrics.count_client(version, call.is_stream);
-    let wants_leader = call.headers.get("hasleader").is_some_and(|value| value == "true");
-    if wants_leader && call.standing.leader == 0 {
+    if wants_leader(call.headers) && call.standing.leader == 0 {
         return Err(Error::NoLeader);
     }
     Ok(())

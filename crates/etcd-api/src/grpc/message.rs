@@ -6,9 +6,9 @@ use http_body_util::BodyExt as _;
 use tonic::Status;
 
 /// Bytes of the frame before the message.
-const PREFIX: usize = 5;
+pub(crate) const PREFIX: usize = 5;
 /// What grpc-go sends at most.
-const SEND_LIMIT: usize = i32::MAX as usize;
+pub(crate) const SEND_LIMIT: usize = i32::MAX as usize;
 
 /// Reads the only message of a request, without its prefix.
 ///
@@ -46,19 +46,30 @@ where
 /// # Errors
 /// `ResourceExhausted` above 2 GiB - 1.
 pub(crate) fn encode<M: Message>(message: &M) -> Result<Bytes, Status> {
+    let mut frame = BytesMut::new();
+    encode_into(message, &mut frame)?;
+    Ok(frame.freeze())
+}
+
+/// Appends an answer as a complete frame.
+///
+/// # Errors
+/// As [`encode`].
+pub(crate) fn encode_into<M: Message>(message: &M, out: &mut BytesMut) -> Result<(), Status> {
     let size = message.encoded_len();
     let Some(length) = u32::try_from(size).ok().filter(|_| size <= SEND_LIMIT) else {
         return Err(Status::resource_exhausted(format!(
             "grpc: trying to send message larger than max ({size} vs. {SEND_LIMIT})"
         )));
     };
-    let mut frame = BytesMut::with_capacity(PREFIX + size);
-    frame.put_u8(0);
-    frame.put_u32(length);
+    out.reserve(PREFIX + size);
+    let before = out.len();
+    out.put_u8(0);
+    out.put_u32(length);
     // Not `encode`: it would compute the length of every nested message once more.
-    message.encode_raw(&mut frame);
-    debug_assert_eq!(frame.len(), PREFIX + size, "prost tells the exact size");
-    Ok(frame.freeze())
+    message.encode_raw(out);
+    debug_assert_eq!(out.len() - before, PREFIX + size, "prost tells the exact size");
+    Ok(())
 }
 
 /// A message while it arrives.
@@ -122,7 +133,7 @@ impl Gather {
     }
 }
 
-fn size_in(prefix: [u8; PREFIX], limit: usize) -> Result<usize, Status> {
+pub(super) fn size_in(prefix: [u8; PREFIX], limit: usize) -> Result<usize, Status> {
     let [flag, length @ ..] = prefix;
     match flag {
         0 => {}

@@ -60,6 +60,7 @@ rpcs! {
     Defragment, "unary", "etcdserverpb.Maintenance", "Defragment";
     Hash, "unary", "etcdserverpb.Maintenance", "Hash";
     HashKv, "unary", "etcdserverpb.Maintenance", "HashKV";
+    Watch, "bidi_stream", "etcdserverpb.Watch", "Watch";
     Snapshot, "server_stream", "etcdserverpb.Maintenance", "Snapshot";
     MoveLeader, "unary", "etcdserverpb.Maintenance", "MoveLeader";
     Downgrade, "unary", "etcdserverpb.Maintenance", "Downgrade";
@@ -87,7 +88,10 @@ rpcs! {
 impl Rpc {
     /// Whether answers come as a stream.
     pub(crate) const fn is_stream(self) -> bool {
-        matches!(self, Self::RangeStream | Self::LeaseKeepAlive | Self::Snapshot | Self::HealthWatch)
+        matches!(
+            self,
+            Self::RangeStream | Self::LeaseKeepAlive | Self::Watch | Self::Snapshot | Self::HealthWatch
+        )
     }
 
     /// Whether it is decoded and answered here, without tonic.

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -99,6 +100,14 @@ impl Times {
     }
 }
 
+/// A call in progress that belongs to nobody's stack: a stream. Counted as cancelled when it is dropped before it is
+/// done.
+pub(crate) struct Ongoing {
+    rpcs: Arc<Rpcs>,
+    rpc: Rpc,
+    code: Code,
+}
+
 impl Rpcs {
     pub(crate) fn new(detail: Detail) -> Self {
         let times = || Rpc::ALL.iter().map(|_| Times::default()).collect();
@@ -174,6 +183,31 @@ impl Handled<'_> {
     /// Leaves it to another thread to count the end of the call.
     pub(crate) fn hand_over(mut self) {
         self.code = None;
+    }
+}
+
+impl Ongoing {
+    pub(super) fn start(rpcs: Arc<Rpcs>, rpc: Rpc) -> Self {
+        add(&rpcs.shard().calls[rpc as usize].started, 1);
+        Self { rpcs, rpc, code: Code::Cancelled }
+    }
+
+    /// Counts sent messages of `size` bytes together.
+    pub(crate) fn sent(&self, messages: usize, size: usize) {
+        let shard = self.rpcs.shard();
+        add(&shard.calls[self.rpc as usize].sent, messages as u64);
+        add(&shard.sent_bytes, size as u64);
+    }
+
+    /// How the call ended.
+    pub(crate) fn done(&mut self, code: Code) {
+        self.code = code;
+    }
+}
+
+impl Drop for Ongoing {
+    fn drop(&mut self) {
+        add(&self.rpcs.shard().calls[self.rpc as usize].handled[self.code as usize], 1);
     }
 }
 

@@ -158,7 +158,7 @@ async fn what_is_not_served_says_so() {
     let raise = maintenance.alarm(AlarmRequest { action: 1, ..AlarmRequest::default() }).await;
     check(seen(raise), "etcdserver: raising and clearing alarms is not available in this version");
     let watch = WatchClient::new(channel).watch(tokio_stream::empty::<WatchRequest>()).await;
-    check(seen(watch), "unknown service etcdserverpb.Watch");
+    check(seen(watch), "etcdserver: Watch is not available in this version");
 }
 
 #[tokio::test]

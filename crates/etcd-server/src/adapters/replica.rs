@@ -16,9 +16,10 @@ use etcd_proto::etcdserverpb::{
     AlarmMember, CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse,
     LeaseGrantRequest, LeaseGrantResponse, LeaseRevokeRequest, LeaseRevokeResponse, LeaseTimeToLiveRequest,
     LeaseTimeToLiveResponse, PutRequest, PutResponse, RangeRequest, RangeResponse, RequestOp, ResponseHeader,
-    TxnRequest, TxnResponse, request_op,
+    TxnRequest, TxnResponse, WatchCreateRequest, request_op,
 };
 use etcd_storage::Storage;
+use etcd_watch::Hub;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -60,6 +61,7 @@ pub(super) struct Inner {
     pub(super) member_id: MemberId,
     pub(super) raft: Raft,
     pub(super) store: Store,
+    hub: Hub,
     pub(super) storage: Storage,
     pub(super) cluster: ClusterState,
     pub(super) alarms: AlarmState,
@@ -79,6 +81,7 @@ pub(crate) struct Parts {
     pub(crate) member_id: MemberId,
     pub(crate) raft: Raft,
     pub(crate) store: Store,
+    pub(crate) hub: Hub,
     pub(crate) storage: Storage,
     pub(crate) cluster: ClusterState,
     pub(crate) authority: Arc<Authority>,
@@ -96,6 +99,7 @@ impl ServerReplica {
             member_id,
             raft,
             store,
+            hub,
             storage,
             cluster,
             alarms,
@@ -111,6 +115,7 @@ impl ServerReplica {
             member_id,
             raft,
             store,
+            hub,
             storage,
             cluster,
             authority,
@@ -350,6 +355,14 @@ impl Replica for ServerReplica {
 
     async fn linearize(&self) -> Result<(), Error> {
         self.barrier(false).await
+    }
+
+    fn watch(&self) -> Result<etcd_watch::Stream, Error> {
+        Ok(self.0.hub.stream())
+    }
+
+    async fn permit_watch(&self, create: &WatchCreateRequest) -> Result<(), Error> {
+        self.check(|users, who| users.may_read(who, &create.key, &create.range_end)).await.map(drop)
     }
 
     fn members(&self) -> Vec<Member> {

@@ -22,18 +22,18 @@ fn tight() -> Options {
 fn synced_watchers_get_each_commit_at_once() {
     let mut fixture = Fixture::new(Options::default());
     fixture.commit(&[("a", Some("0"))]);
-    let mut stream = fixture.hub.stream();
+    let stream = fixture.hub.stream();
     for watch in [key("a"), span("a", "c"), span("b", "\0"), from(4, key("a"))] {
         stream.watch(watch).unwrap();
     }
-    assert_eq!(shown(&mut stream), "0 created at 2 | 1 created at 2 | 2 created at 2 | 3 created at 2");
+    assert_eq!(shown(&stream), "0 created at 2 | 1 created at 2 | 2 created at 2 | 3 created at 2");
     fixture.commit(&[("a", Some("1")), ("b", Some("1")), ("c", Some("1"))]);
-    assert_eq!(shown(&mut stream), "0@3 a=1 | 1@3 a=1 b=1 | 2@3 b=1 c=1");
+    assert_eq!(shown(&stream), "0@3 a=1 | 1@3 a=1 b=1 | 2@3 b=1 c=1");
     fixture.commit(&[("a", None)]);
-    assert_eq!(shown(&mut stream), "0@4 a- | 1@4 a- | 3@4 a-");
+    assert_eq!(shown(&stream), "0@4 a- | 1@4 a- | 3@4 a-");
     assert!(stream.cancel(1) && !stream.cancel(1));
     fixture.commit(&[("a", Some("2"))]);
-    assert_eq!(shown(&mut stream), "1 canceled at 4 | 0@5 a=2 | 3@5 a=2");
+    assert_eq!(shown(&stream), "1 canceled at 4 | 0@5 a=2 | 3@5 a=2");
     assert_eq!(fixture.hub.stats().watchers, 3);
     drop(stream);
     assert_eq!(fixture.hub.stats(), crate::Stats::default());
@@ -45,7 +45,7 @@ fn the_past_is_read_and_joins_the_present() {
     for value in ["1", "2", "3"] {
         fixture.commit(&[("a", Some(value)), ("b", Some(value))]);
     }
-    let mut stream = fixture.hub.stream();
+    let stream = fixture.hub.stream();
     stream.watch(from(3, key("a"))).unwrap();
     stream.watch(from(4, span("a", "z"))).unwrap();
     stream.request_progress(0);
@@ -55,12 +55,12 @@ fn the_past_is_read_and_joins_the_present() {
     fixture.catch_up();
     fixture.commit(&[("a", Some("5"))]);
     assert_eq!(
-        shown(&mut stream),
+        shown(&stream),
         "0 created at 4 | 1 created at 4 | 0@5 a=2 a=3 | 1@5 a=3 b=3 b=4 | -1 seen 5 | 0@6 a=5 | 1@6 a=5"
     );
     stream.request_progress(1);
     stream.request_progress_all();
-    assert_eq!(shown(&mut stream), "1 seen 6 | -1 seen 6");
+    assert_eq!(shown(&stream), "1 seen 6 | -1 seen 6");
     assert_eq!(fixture.hub.stats().slow_watchers, 0);
 }
 
@@ -72,14 +72,14 @@ fn compaction_ends_a_watcher_of_the_past() {
     }
     fixture.commit(&[("a", None)]);
     fixture.compact(5);
-    let mut stream = fixture.hub.stream();
+    let stream = fixture.hub.stream();
     stream.watch(from(4, key("a"))).unwrap();
     stream.watch(from(5, key("a"))).unwrap();
     stream.watch(key("a")).unwrap();
     stream.request_progress_all();
-    assert_eq!(shown(&mut stream), "0 created at 5 | 1 created at 5 | 2 created at 5");
+    assert_eq!(shown(&stream), "0 created at 5 | 1 created at 5 | 2 created at 5");
     fixture.catch_up();
-    assert_eq!(shown(&mut stream), "0 compacted to 5 | 1@5 a- | -1 seen 5");
+    assert_eq!(shown(&stream), "0 compacted to 5 | 1@5 a- | -1 seen 5");
     assert!(!stream.cancel(0), "it is gone");
     assert_eq!(fixture.hub.stats().watchers, 2);
 }
@@ -87,7 +87,7 @@ fn compaction_ends_a_watcher_of_the_past() {
 #[test]
 fn ids_are_chosen_or_given_and_what_makes_no_sense_is_refused() {
     let fixture = Fixture::new(Options { watchers: 4, ..Options::default() });
-    let mut stream = fixture.hub.stream();
+    let stream = fixture.hub.stream();
     let with = |id| Watch { id, ..key("a") };
     assert_eq!(stream.watch(with(1)), Ok(1));
     assert_eq!(stream.watch(with(0)), Ok(0));
@@ -101,7 +101,7 @@ fn ids_are_chosen_or_given_and_what_makes_no_sense_is_refused() {
     assert_eq!(stream.watch(key("a")), Err(WatchError::TooMany));
     assert_eq!(fixture.hub.stats().watchers, 4);
     assert_eq!(
-        shown(&mut stream),
+        shown(&stream),
         "1 created at 1 | 0 created at 1 | 2 created at 1 | why not at 1 | 3 created at 1"
     );
     let other = fixture.hub.stream();
@@ -112,39 +112,39 @@ fn ids_are_chosen_or_given_and_what_makes_no_sense_is_refused() {
 #[test]
 fn filters_leave_out_kinds() {
     let mut fixture = Fixture::new(Options::default());
-    let mut stream = fixture.hub.stream();
+    let stream = fixture.hub.stream();
     let with = |no_put, no_delete| Watch { filters: Filters { no_put, no_delete }, ..span("a", "z") };
     for watch in [with(true, false), with(false, true), with(true, true), from(2, with(true, false))] {
         stream.watch(watch).unwrap();
     }
-    take(&mut stream);
+    take(&stream);
     fixture.commit(&[("a", Some("1")), ("b", Some("1"))]);
     fixture.commit(&[("a", None), ("c", Some("1"))]);
-    assert_eq!(shown(&mut stream), "1@2 a=1 b=1 | 0@3 a- | 1@3 c=1 | 3@3 a-");
+    assert_eq!(shown(&stream), "1@2 a=1 b=1 | 0@3 a- | 1@3 c=1 | 3@3 a-");
     stream.watch(from(2, with(false, true))).unwrap();
     fixture.catch_up();
-    assert_eq!(shown(&mut stream), "4 created at 3 | 4@3 a=1 b=1 c=1");
+    assert_eq!(shown(&stream), "4 created at 3 | 4@3 a=1 b=1 c=1");
 }
 
 #[test]
 fn a_slow_stream_holds_little_and_misses_nothing() {
     let mut fixture = Fixture::new(tight());
-    let mut slow = fixture.hub.stream();
-    let mut quick = fixture.hub.stream();
+    let slow = fixture.hub.stream();
+    let quick = fixture.hub.stream();
     slow.watch(key("a")).unwrap();
     quick.watch(key("a")).unwrap();
-    take(&mut quick);
+    take(&quick);
     for value in 2..50 {
         fixture.commit(&[("a", Some(&value.to_string()))]);
-        assert_eq!(shown(&mut quick), format!("0@{value} a={value}"), "nobody waits for the slow one");
+        assert_eq!(shown(&quick), format!("0@{value} a={value}"), "nobody waits for the slow one");
         fixture.catch_up();
     }
     slow.request_progress_all();
     let stats = fixture.hub.stats();
     assert_eq!((stats.slow_watchers, stats.pending_events), (1, 2));
-    assert_eq!(shown(&mut slow), "0 created at 1 | 0@2 a=2 | 0@3 a=3");
+    assert_eq!(shown(&slow), "0 created at 1 | 0@2 a=2 | 0@3 a=3");
     fixture.catch_up();
-    let all = Vec::from(take(&mut slow));
+    let all = Vec::from(take(&slow));
     let [Response::Events(events), Response::Progress { id: -1, revision: 49 }] = &all[..] else {
         panic!("{all:?}")
     };
@@ -155,27 +155,27 @@ fn a_slow_stream_holds_little_and_misses_nothing() {
 #[test]
 fn a_slow_stream_whose_past_is_compacted_learns_it() {
     let mut fixture = Fixture::new(tight());
-    let mut slow = fixture.hub.stream();
+    let slow = fixture.hub.stream();
     slow.watch(key("a")).unwrap();
     for value in 2..9 {
         fixture.commit(&[("a", Some(&value.to_string()))]);
     }
     fixture.compact(8);
-    assert_eq!(shown(&mut slow), "0 created at 1 | 0@2 a=2 | 0@3 a=3");
+    assert_eq!(shown(&slow), "0 created at 1 | 0@2 a=2 | 0@3 a=3");
     fixture.catch_up();
-    assert_eq!(shown(&mut slow), "0 compacted to 8");
+    assert_eq!(shown(&slow), "0 compacted to 8");
 }
 
 #[test]
 fn an_event_is_encoded_once_for_everybody() {
     let mut fixture = Fixture::new(Options::default());
     fixture.commit(&[("a", Some("old"))]);
-    let mut streams = [fixture.hub.stream(), fixture.hub.stream()];
+    let streams = [fixture.hub.stream(), fixture.hub.stream()];
     for stream in &streams {
         stream.watch(Watch { previous: true, ..key("a") }).unwrap();
     }
     fixture.commit(&[("a", Some("new"))]);
-    let fields = streams.each_mut().map(|stream| {
+    let fields = streams.each_ref().map(|stream| {
         let Some(Response::Events(events)) = take(stream).pop_back() else { panic!("no event") };
         assert!(events.previous);
         let previous = events.events[0].message_with_previous(stream.store()).prev_kv.unwrap();
@@ -189,13 +189,13 @@ fn an_event_is_encoded_once_for_everybody() {
 #[test]
 fn another_database_is_caught_up_with() {
     let mut fixture = Fixture::new(Options::default());
-    let mut stream = fixture.hub.stream();
+    let stream = fixture.hub.stream();
     fixture.commit(&[("a", Some("1"))]);
     stream.watch(key("a")).unwrap();
     stream.watch(from(4, key("a"))).unwrap();
     stream.watch(from(9, key("a"))).unwrap();
     fixture.commit(&[("a", Some("2"))]);
-    take(&mut stream);
+    take(&stream);
 
     let mut ahead = Fixture::new(Options::default());
     for value in 1..6 {
@@ -208,33 +208,33 @@ fn another_database_is_caught_up_with() {
     fixture.storage.replace_with(&received).unwrap();
     fixture.store.reload().unwrap();
     stream.request_progress_all();
-    assert_eq!(shown(&mut stream), "");
+    assert_eq!(shown(&stream), "");
     fixture.catch_up();
     fixture.commit(&[("a", Some("6"))]);
-    assert_eq!(shown(&mut stream), "0@6 a=3 a=4 a=5 | 1@6 a=3 a=4 a=5 | -1 seen 6 | 0@7 a=6 | 1@7 a=6");
+    assert_eq!(shown(&stream), "0@6 a=3 a=4 a=5 | 1@6 a=3 a=4 a=5 | -1 seen 6 | 0@7 a=6 | 1@7 a=6");
 }
 
 #[test]
 fn there_is_one_hub_and_it_can_be_closed() {
     let mut fixture = Fixture::new(Options { stream_answers: 2, ..Options::default() });
     assert!(matches!(Hub::start(fixture.store.clone(), Options::default()), Err(StartError::Taken)));
-    let mut stream = fixture.hub.stream();
+    let stream = fixture.hub.stream();
     stream.watch(key("a")).unwrap();
     fixture.commit(&[("a", Some("1"))]);
-    let mut greedy = fixture.hub.stream();
+    let greedy = fixture.hub.stream();
     for _ in 0..3 {
         greedy.watch(key("a")).unwrap();
     }
     fixture.hub.close();
-    assert_eq!(shown(&mut stream), "0 created at 1 | 0@2 a=1");
-    assert_eq!(shown(&mut greedy), "0 created at 2 | 1 created at 2");
-    let mut end = |stream: &mut crate::Stream| {
+    assert_eq!(shown(&stream), "0 created at 1 | 0@2 a=1");
+    assert_eq!(shown(&greedy), "0 created at 2 | 1 created at 2");
+    let end = |stream: &crate::Stream| {
         let mut context = Context::from_waker(Waker::noop());
         stream.poll_batch(&mut context, &mut Default::default())
     };
-    assert_eq!(end(&mut stream), std::task::Poll::Ready(Err(End::Closed)));
-    assert_eq!(end(&mut greedy), std::task::Poll::Ready(Err(End::Overflow)));
-    assert_eq!(end(&mut fixture.hub.stream()), std::task::Poll::Ready(Err(End::Closed)));
+    assert_eq!(end(&stream), std::task::Poll::Ready(Err(End::Closed)));
+    assert_eq!(end(&greedy), std::task::Poll::Ready(Err(End::Overflow)));
+    assert_eq!(end(&fixture.hub.stream()), std::task::Poll::Ready(Err(End::Closed)));
 }
 
 /// Wakes a thread.
@@ -256,7 +256,7 @@ fn the_thread_catches_up_and_wakes() {
     let put = etcd_proto::etcdserverpb::PutRequest { key: "a".into(), ..Default::default() };
     txn.put(&put).unwrap();
     txn.commit().unwrap();
-    let mut stream = hub.stream();
+    let stream = hub.stream();
     stream.watch(from(1, key("a"))).unwrap();
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);

@@ -100,7 +100,7 @@ impl Model {
     }
 
     /// Checks everything that a stream has for its consumer.
-    fn take(&mut self, number: usize, stream: &mut Stream, compacted: i64) {
+    fn take(&mut self, number: usize, stream: &Stream, compacted: i64) {
         for response in take(stream) {
             match response {
                 Response::Created { id, revision } => {
@@ -166,7 +166,7 @@ impl Model {
 fn play(steps: Vec<Step>, options: Options) {
     let mut fixture = Fixture::new(options);
     let mut model = Model::default();
-    let mut streams = [fixture.hub.stream(), fixture.hub.stream(), fixture.hub.stream()];
+    let streams = [fixture.hub.stream(), fixture.hub.stream(), fixture.hub.stream()];
     for step in steps {
         match step {
             Step::Commit(puts, deletes) => commit(&mut fixture, &mut model, puts, deletes),
@@ -192,7 +192,7 @@ fn play(steps: Vec<Step>, options: Options) {
             }
             Step::Progress { stream } => streams[stream].request_progress_all(),
             Step::Take { stream } => {
-                model.take(stream, &mut streams[stream], fixture.store.compact_revision());
+                model.take(stream, &streams[stream], fixture.store.compact_revision());
             }
             Step::CatchUp => drop(catch_up::round(fixture.hub.inner())),
             Step::Compact(back) => {
@@ -209,7 +209,7 @@ fn play(steps: Vec<Step>, options: Options) {
     let revision = fixture.store.revision();
     for _ in 0..200 {
         fixture.catch_up();
-        for (number, stream) in streams.iter_mut().enumerate() {
+        for (number, stream) in streams.iter().enumerate() {
             model.take(number, stream, compacted);
         }
     }

@@ -30,3 +30,5 @@ mod ops;
 mod tls;
 #[cfg(test)]
 mod v2;
+#[cfg(test)]
+mod watch;
