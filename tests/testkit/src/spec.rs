@@ -67,9 +67,9 @@ impl MemberSpec {
         }
     }
 
-    /// etcd's flags for this member of the cluster `members` with the bootstrap token `token`.
+    /// etcd's flags for this member, without those that say how it finds the others.
     #[must_use]
-    pub fn arguments(&self, members: &[Self], token: &str) -> Vec<OsString> {
+    pub fn own_arguments(&self) -> Vec<OsString> {
         let mut arguments = Vec::new();
         let mut flag = |name: &str, value: OsString| arguments.extend([OsString::from(name), value]);
         flag("--name", self.name.clone().into());
@@ -78,9 +78,6 @@ impl MemberSpec {
         flag("--advertise-client-urls", self.client_url().into());
         flag("--listen-peer-urls", self.peer_url().into());
         flag("--initial-advertise-peer-urls", self.peer_url().into());
-        flag("--initial-cluster", initial_cluster(members).into());
-        flag("--initial-cluster-token", token.into());
-        flag("--initial-cluster-state", "new".into());
         match &self.security {
             Security::Plain => {}
             Security::Auto => arguments.extend(["--auto-tls".into(), "--peer-auto-tls".into()]),
@@ -94,6 +91,17 @@ impl MemberSpec {
                 arguments.extend(["--client-cert-auth".into(), "--peer-client-cert-auth".into()]);
             }
         }
+        arguments
+    }
+
+    /// etcd's flags for this member of the cluster `members` with the bootstrap token `token`.
+    #[must_use]
+    pub fn arguments(&self, members: &[Self], token: &str) -> Vec<OsString> {
+        let mut arguments = self.own_arguments();
+        let mut flag = |name: &str, value: OsString| arguments.extend([OsString::from(name), value]);
+        flag("--initial-cluster", initial_cluster(members).into());
+        flag("--initial-cluster-token", token.into());
+        flag("--initial-cluster-state", "new".into());
         arguments
     }
 }
