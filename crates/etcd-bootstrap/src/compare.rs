@@ -28,6 +28,12 @@ impl HostResolver for SystemResolver {
     }
 }
 
+impl HostResolver for etcd_dns::Resolver {
+    async fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        self.addresses(host).await.map_err(io::Error::other)
+    }
+}
+
 /// Why two lists are not the same; the texts are etcd's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

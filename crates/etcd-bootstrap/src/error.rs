@@ -1,9 +1,13 @@
 //! Why a member cannot start, for the log, for people, and what to change.
 
+use etcd_discovery::DiscoveryError;
+use etcd_dns::DnsError;
 use etcd_membership::{ChangeError, Cluster, MemberId, NewClusterError, Quoted, UrlError, Urls, UrlsMap};
 
 use crate::compare::CompareError;
 use crate::peers::FetchError;
+
+mod discovery;
 
 /// Why a member without data cannot start. Display is etcd's current message.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +74,28 @@ pub enum BootstrapError {
     DuplicateUrl {
         /// The initial cluster.
         map: UrlsMap,
+    },
+    /// A URL occurs twice among the members that registered with a discovery service.
+    #[error("discovery cluster {map} has duplicate url")]
+    DuplicateDiscovered {
+        /// The members.
+        map: UrlsMap,
+    },
+    /// A discovery service does not lead to a cluster.
+    #[error("failed to join discovery cluster ({cause})")]
+    Discovery {
+        /// The member.
+        name: String,
+        /// The token, or its URL.
+        token: String,
+        /// Why.
+        cause: DiscoveryError,
+    },
+    /// DNS does not lead to a cluster.
+    #[error("error setting up initial cluster: {cause}")]
+    Dns {
+        /// Why.
+        cause: DnsError,
     },
     /// No ids can be made.
     #[error("{cause}")]
@@ -152,6 +178,8 @@ impl BootstrapError {
                      advertised peer URLs list"
                 )
             }
+            Self::Discovery { name, token, cause } => discovery::guide_line(name, token, cause)
+                .unwrap_or_else(|| format!("etcd: {}", self.etcd_text())),
             other => format!("etcd: {other}"),
         }
     }
@@ -189,6 +217,11 @@ impl BootstrapError {
                     .to_owned()
             }
             Self::DuplicateUrl { .. } => "give each URL only once in --initial-cluster".to_owned(),
+            Self::DuplicateDiscovered { .. } => {
+                "give each member other --initial-advertise-peer-urls, and make a new token".to_owned()
+            }
+            Self::Discovery { token, cause, .. } => discovery::hint(token, cause),
+            Self::Dns { cause } => discovery::dns_hint(cause),
             Self::Ids { .. } => "change --initial-cluster or --initial-cluster-token".to_owned(),
             Self::AlreadyBootstrapped { id } => format!(
                 "check --data-dir; if the data is lost, remove member {id} from the cluster, add it again, and start \

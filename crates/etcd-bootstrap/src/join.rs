@@ -25,9 +25,6 @@ pub(crate) async fn existing_cluster(
 ) -> Result<InitialCluster, BootstrapError> {
     own_urls(options, map)?;
     check_duplicates(map)?;
-    if options.discovery {
-        return Err(BootstrapError::DiscoveryWhileJoining);
-    }
     let expected =
         Cluster::from_urls_map(map, &options.token).map_err(|cause| BootstrapError::Ids { cause })?;
     let local = local_member(&expected, options, map)?;

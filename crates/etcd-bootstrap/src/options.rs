@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use etcd_membership::{ClusterId, DEFAULT_MAX_LEARNERS, Member, MemberId, Urls, Version};
 
+use crate::mechanism::Mechanism;
+
 /// Whether the cluster is to be started or runs already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -19,7 +21,7 @@ pub enum Mode {
 pub struct Options {
     /// `--name`.
     pub name: String,
-    /// `--initial-cluster`, not yet parsed.
+    /// `--initial-cluster`, not yet parsed; looked at with [`Mechanism::Static`] only.
     pub initial_cluster: String,
     /// `--initial-cluster-token`.
     pub token: String,
@@ -27,8 +29,8 @@ pub struct Options {
     pub mode: Mode,
     /// `--initial-advertise-peer-urls`.
     pub advertise_peer_urls: Urls,
-    /// Whether any discovery flag is set.
-    pub discovery: bool,
+    /// How the members are found.
+    pub mechanism: Mechanism,
     /// The version of this server, which decides which clusters it can join.
     pub version: Version,
     /// `--max-learners`.
@@ -48,7 +50,7 @@ impl Options {
             token: "etcd-cluster".to_owned(),
             mode: Mode::New,
             advertise_peer_urls,
-            discovery: false,
+            mechanism: Mechanism::Static,
             version: Version::new(3, 7, 0),
             max_learners: DEFAULT_MAX_LEARNERS,
             resolve_limit: Duration::from_secs(30),

@@ -50,6 +50,7 @@ pub(crate) fn after_rules(config: &mut Config) -> Vec<Notice> {
                 .to_owned(),
         );
     }
+    warnings.extend(idle_discovery_flags(config));
     if config.raft_read_timeout < MIN_RAFT_TIMEOUT {
         config.raft_read_timeout = MIN_RAFT_TIMEOUT;
         warnings.push("raft-read-timeout increased to minimum value: 5s".to_owned());
@@ -127,6 +128,22 @@ fn security(config: &Config, warnings: &mut Vec<String>) {
                 .to_owned(),
         );
     }
+}
+
+/// Flags that say how to use a service which no flag names.
+fn idle_discovery_flags(config: &Config) -> Vec<String> {
+    let discovery = &config.discovery;
+    let has_service = !discovery.url.is_empty() || !discovery.endpoints.is_empty();
+    let idle = [
+        (discovery.url.is_empty(), "discovery-proxy", "--discovery"),
+        (discovery.srv.is_empty(), "discovery-srv-nameserver", "--discovery-srv"),
+        (!has_service, "discovery-cacert", "--discovery or --discovery-endpoints"),
+        (!has_service, "discovery-cert", "--discovery or --discovery-endpoints"),
+        (!has_service, "discovery-key", "--discovery or --discovery-endpoints"),
+        (discovery.endpoints.is_empty(), "discovery-user", "--discovery-endpoints"),
+    ];
+    let idle = idle.into_iter().filter(|(is_idle, flag, _)| *is_idle && config.is_set(flag));
+    idle.map(|(_, flag, needs)| format!("--{flag} has no effect without {needs}")).collect()
 }
 
 impl Config {

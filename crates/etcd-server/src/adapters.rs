@@ -3,6 +3,7 @@
 
 mod auth;
 mod cursor;
+mod discovery;
 mod downgrade;
 mod leases;
 mod machine;

@@ -54,6 +54,9 @@ pub(crate) async fn start(config: &Config) -> Result<Member, StartError> {
     let descriptors = process::client_descriptors()?;
     let paths = DataDir::locate(&config.data_dir, config.wal_dir.as_deref());
     let restarts = log::exists(&paths.wal)?;
+    if restarts {
+        say_what_is_ignored(config, &paths);
+    }
     // The initial cluster comes first: its mistakes are the operator's most likely ones.
     let initial = if restarts { None } else { Some(resolve(config).await?) };
     config.check_listeners()?;
@@ -84,16 +87,35 @@ async fn resolve(config: &Config) -> Result<InitialCluster, StartError> {
     let questions = tls::for_questions(config);
     let resolved = crate::adapters::resolve_initial_cluster(config, questions.as_ref().ok().cloned()).await;
     let initial = match (resolved, questions) {
-        (Err(BootstrapError::Unreachable { .. }), Err(error)) => return Err(error.into()),
+        (Err(StartError::Bootstrap(BootstrapError::Unreachable { .. })), Err(error)) => {
+            return Err(error.into());
+        }
         (resolved, _) => resolved?,
     };
     info!(
         member_id = %initial.local_id,
         cluster_id = %initial.cluster_id,
-        initial_cluster = config.initial_cluster,
+        initial_cluster = names(&initial),
         "resolved the initial cluster"
     );
     Ok(initial)
+}
+
+/// A member with a log needs no discovery; the guide says so with this warning.
+fn say_what_is_ignored(config: &Config, paths: &DataDir) {
+    let discovery = &config.discovery;
+    if !discovery.url.is_empty() || !discovery.endpoints.is_empty() {
+        warn!(wal_dir = %paths.wal.display(), "{}", etcd_bootstrap::ignored_discovery(&paths.wal));
+    }
+}
+
+/// `name=url,…`, as `--initial-cluster` would have it.
+fn names(initial: &InitialCluster) -> String {
+    let pair = |member: &etcd_membership::Member| {
+        let pairs: Vec<_> = member.peer_urls.iter().map(|url| format!("{}={url}", member.name)).collect();
+        pairs.join(",")
+    };
+    initial.members.iter().map(pair).collect::<Vec<_>>().join(",")
 }
 
 fn open_new(config: &Config, paths: &DataDir, initial: InitialCluster) -> Result<Opened, StartError> {

@@ -17,6 +17,15 @@ pub enum StartError {
     /// The initial cluster makes no sense, or cannot be joined.
     #[error("{}", .0.etcd_text())]
     Bootstrap(#[from] BootstrapError),
+    /// The name server for DNS discovery cannot be used.
+    #[error("error setting up initial cluster: {0}")]
+    NameServer(#[from] etcd_dns::ResolverError),
+    /// One of certificate and key for the discovery service is missing.
+    #[error("--discovery-cert and --discovery-key must both be set")]
+    HalfDiscoveryPair,
+    /// The certificates for the discovery service cannot be used.
+    #[error("cannot set up TLS for the discovery service")]
+    DiscoveryTls(#[source] etcd_tls::LoadError),
     /// A port has no certificate.
     #[error(transparent)]
     Listeners(#[from] etcd_config::Failure),
@@ -95,6 +104,10 @@ impl StartError {
             Self::Storage(etcd_storage::OpenError::Locked { .. })
             | Self::Log(LogOpenError::Open(etcd_wal::OpenError::Locked { .. })) => {
                 "another etcd runs on this --data-dir; stop it, or choose another directory".to_owned()
+            }
+            Self::NameServer(_) => "correct --discovery-srv-nameserver, such as 10.0.1.53:53".to_owned(),
+            Self::DiscoveryTls(_) => {
+                "--discovery-cacert, --discovery-cert and --discovery-key name PEM files".to_owned()
             }
             _ => return None,
         })

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::fakes::{Names, Peers};
 use super::{THREE, joining};
-use crate::{Mode, Offline, Options, resolve};
+use crate::{Mechanism, Mode, Offline, Options, resolve};
 
 const FOUR: &str = "infra0=http://127.0.1.10:2380,infra1=http://127.0.1.11:2380,infra2=http://127.0.1.12:2380,\
                     infra3=http://127.0.1.13:2380";
@@ -93,7 +93,8 @@ async fn joining_has_its_own_preconditions() {
         refuse(&joining("a", "a=http://h:1,b=http://h:1"), &peers).await,
         "initial cluster a=http://h:1,b=http://h:1 has duplicate url"
     );
-    let discovery = Options { discovery: true, ..joining("infra3", FOUR) };
+    let service = etcd_discovery::V2Options::new("http://127.0.0.1:9/token");
+    let discovery = Options { mechanism: Mechanism::DiscoveryV2(service), ..joining("infra3", FOUR) };
     assert_eq!(
         refuse(&discovery, &peers).await,
         "discovery URL should not be set when joining existing initial cluster"

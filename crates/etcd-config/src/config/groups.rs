@@ -41,16 +41,16 @@ pub struct Discovery {
     /// v3: no TLS.
     #[serde(rename = "discovery-insecure-transport")]
     pub insecure_transport: bool,
-    /// v3: no verification.
+    /// v2 and v3: no verification.
     #[serde(rename = "discovery-insecure-skip-tls-verify")]
     pub insecure_skip_tls_verify: bool,
-    /// v3: client certificate.
+    /// v2 and v3: client certificate.
     #[serde(rename = "discovery-cert")]
     pub cert: String,
     /// v3: its key.
     #[serde(rename = "discovery-key")]
     pub key: String,
-    /// v3: certificates to trust.
+    /// v2 and v3: certificates to trust.
     #[serde(rename = "discovery-cacert")]
     pub cacert: String,
     /// v3: `user[:password]`.
@@ -65,6 +65,9 @@ pub struct Discovery {
     /// DNS: suffix of the service.
     #[serde(rename = "discovery-srv-name")]
     pub srv_name: String,
+    /// DNS: name server, `host:port`; empty for the system's.
+    #[serde(rename = "discovery-srv-nameserver")]
+    pub srv_nameserver: String,
 }
 
 /// TLS on the client port. Paths are empty when not set.

@@ -63,14 +63,14 @@ pub(super) const FLAGS: &[FlagSpec] = &[
         "discovery-insecure-skip-tls-verify",
         Bool,
         "false",
-        "v3 discovery: do not verify the service's certificate; for tests only.",
+        "v2 and v3 discovery: do not verify the service's certificate; for tests only.",
     )
     .yaml("discovery-config.client.secure.insecure-skip-tls-verify"),
-    flag("discovery-cert", Text, "", "v3 discovery: file with the client certificate.")
+    flag("discovery-cert", Text, "", "v2 and v3 discovery: file with the client certificate.")
         .yaml("discovery-config.client.secure.cert"),
-    flag("discovery-key", Text, "", "v3 discovery: file with the key of the client certificate.")
+    flag("discovery-key", Text, "", "v2 and v3 discovery: file with the key of the client certificate.")
         .yaml("discovery-config.client.secure.key"),
-    flag("discovery-cacert", Text, "", "v3 discovery: file with the certificates to trust.")
+    flag("discovery-cacert", Text, "", "v2 and v3 discovery: file with the certificates to trust.")
         .yaml("discovery-config.client.secure.cacert"),
     flag("discovery-user", Text, "", "v3 discovery: user[:password].")
         .yaml("discovery-config.client.auth.username")
@@ -80,6 +80,12 @@ pub(super) const FLAGS: &[FlagSpec] = &[
         .secret(),
     flag("discovery-srv", Text, "", "DNS discovery: domain with the SRV records."),
     flag("discovery-srv-name", Text, "", "DNS discovery: suffix of the service name."),
+    flag(
+        "discovery-srv-nameserver",
+        Text,
+        "",
+        "DNS discovery: name server to ask, as host:port, instead of the system's; not a flag of etcd.",
+    ),
     flag(
         "strict-reconfig-check",
         Bool,

@@ -86,11 +86,13 @@ fn bootstrap(config: &Config, late: &LateWords, mistakes: &mut Vec<String>) {
         !discovery.endpoints.is_empty(),
     ];
     if ways.into_iter().filter(|&way| way).count() > 1 {
-        mistakes.push(
+        let names = ["initial-cluster", "discovery", "discovery-srv", "discovery-endpoints"];
+        let set = names.iter().zip(ways).filter(|(_, way)| *way).map(|(name, _)| format!("--{name}"));
+        mistakes.push(format!(
             "multiple discovery or bootstrap flags are set. Choose one of \"initial-cluster\", \"discovery\", \
-             \"discovery-endpoints\" or \"discovery-srv\""
-                .to_owned(),
-        );
+             \"discovery-endpoints\" or \"discovery-srv\" (set are {})",
+            set.collect::<Vec<_>>().join(" and ")
+        ));
     }
     if discovery.token.is_empty() != discovery.endpoints.is_empty() {
         mistakes.push("both --discovery-token and --discovery-endpoints must be set".to_owned());

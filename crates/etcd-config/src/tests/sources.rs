@@ -201,8 +201,11 @@ fn flags_without_effect_are_told() {
 #[test]
 fn secrets_stay_secret() {
     let env = [("ETCD_DISCOVERY_PASSWORD", "hunter2"), ("ETCD_DISCOVERY_USER", "root:hunter2")];
-    let failure = refuse(&[], &env);
-    assert!(!failure.to_string().contains("hunter2"), "{failure}");
+    let (_, notices) = accept(&[], &env);
+    assert!(notices.len() >= env.len());
+    for notice in notices {
+        assert!(!notice.to_string().contains("hunter2"), "{notice}");
+    }
     let mut layers = crate::layers::Layers::new();
     let values: Vec<_> = ["discovery-password", "discovery-user", "discovery-proxy"]
         .iter()

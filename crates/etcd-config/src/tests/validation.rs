@@ -160,12 +160,20 @@ fn all_mistakes_are_reported_at_once() {
 }
 
 #[test]
-fn discovery_is_checked_before_it_is_refused() {
+fn one_mechanism_and_all_of_it() {
     let first = |argv: &[&str]| refuse(argv, &[]).mistakes.remove(0);
-    let several = "multiple discovery or bootstrap flags are set. Choose one of \"initial-cluster\", \"discovery\", \"discovery-endpoints\" or \"discovery-srv\"";
-    assert_eq!(first(&["--initial-cluster=a=http://a:1", "--discovery=http://d/t"]), several);
-    assert_eq!(first(&["--initial-cluster=a=http://a:1", "--discovery-srv=example.com"]), several);
-    assert_eq!(first(&["--discovery=http://d/t", "--discovery-srv=example.com"]), several);
+    let several = "multiple discovery or bootstrap flags are set. Choose one of \"initial-cluster\", \"discovery\", \"discovery-endpoints\" or \"discovery-srv\" (set are ";
+    for (argv, set) in [
+        (["--initial-cluster=a=http://a:1", "--discovery=http://d/t"], "--initial-cluster and --discovery)"),
+        (
+            ["--initial-cluster=a=http://a:1", "--discovery-srv=example.com"],
+            "--initial-cluster and --discovery-srv)",
+        ),
+        (["--discovery=http://d/t", "--discovery-srv=example.com"], "--discovery and --discovery-srv)"),
+        (["--discovery=http://d/t", "--discovery-endpoints=h:1"], "--discovery and --discovery-endpoints)"),
+    ] {
+        assert_eq!(first(&argv), format!("{several}{set}"));
+    }
     assert_eq!(
         first(&["--discovery-token=t"]),
         "both --discovery-token and --discovery-endpoints must be set"
@@ -173,10 +181,6 @@ fn discovery_is_checked_before_it_is_refused() {
     assert_eq!(
         first(&["--discovery-token=t", "--discovery-endpoints=a,"]),
         "--discovery-endpoints must not contain empty endpoints"
-    );
-    assert_eq!(
-        first(&["--discovery=http://d/t"]),
-        "--discovery: not available in this version yet; use --initial-cluster"
     );
     assert_eq!(
         first(&["--discovery-fallback=proxy"]),

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_bootstrap::{
-    BootstrapError, InitialCluster, MemberVersions, Mode, Options, PeerProbe, ProbeError, SystemResolver,
-};
+use etcd_bootstrap::{InitialCluster, MemberVersions, Mode, Options, PeerProbe, ProbeError, SystemResolver};
 use etcd_config::{ClusterState, Config};
 use etcd_membership::{ClusterId, Member};
 use etcd_tls::Tls;
 use etcd_transport::PeerClient;
+
+use super::discovery::mechanism;
+use crate::start_error::StartError;
 
 /// Longer than any limit that bootstrap itself sets; it drops the question then.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -17,11 +18,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Finds the cluster of a member that has no data; `tls` is for asking members with https URLs.
 ///
 /// # Errors
-/// [`BootstrapError`]; all of them end the start.
+/// All of them end the start.
 pub(crate) async fn resolve_initial_cluster(
     config: &Config,
     tls: Option<Arc<Tls>>,
-) -> Result<InitialCluster, BootstrapError> {
+) -> Result<InitialCluster, StartError> {
     let urls = config.initial_advertise_peer_urls.clone();
     let mut options = Options::new(&config.name, &config.initial_cluster, urls);
     options.token.clone_from(&config.initial_cluster_token);
@@ -29,10 +30,12 @@ pub(crate) async fn resolve_initial_cluster(
         ClusterState::New => Mode::New,
         ClusterState::Existing => Mode::Join,
     };
+    options.mechanism = mechanism(config).await?;
     options.version = crate::local_version();
     options.max_learners = config.max_learners;
     options.version_limit = Duration::from_secs(5) + 2 * config.election_timeout;
-    etcd_bootstrap::resolve(&options, &HttpPeerProbe(PeerClient::new(tls)), &SystemResolver).await
+    let probe = HttpPeerProbe(PeerClient::new(tls));
+    Ok(etcd_bootstrap::resolve(&options, &probe, &SystemResolver).await?)
 }
 
 struct HttpPeerProbe(PeerClient);

@@ -9,6 +9,8 @@ mod bad_input;
 #[cfg(test)]
 mod catch_up;
 #[cfg(test)]
+mod discovery;
+#[cfg(test)]
 mod gateway;
 #[cfg(test)]
 mod guide;

@@ -69,11 +69,7 @@ fn only_one_way_to_find_the_others() {
     assert!(arguments.iter().all(|word| word != "--initial-cluster"), "{arguments:?}");
     let discovery = ["--initial-cluster-state", "existing", "--discovery", "http://127.0.0.1:9/token"];
     arguments.extend(discovery.map(str::to_owned));
-    let says = if is_go_3_4() {
-        "discovery URL should not be set when joining existing initial cluster"
-    } else {
-        "--discovery"
-    };
+    let says = "discovery URL should not be set when joining existing initial cluster";
     let ended = Server::start(&lone.scratch, arguments).wait();
     assert_refused("discovery of an existing cluster", &ended, 1, says);
 }
@@ -165,12 +161,7 @@ fn flags_of_features_to_come_are_not_ignored() {
         return;
     }
     let lone = Lone::new();
-    for (flag, value) in [
-        ("force-new-cluster", "true"),
-        ("discovery-srv", "example.com"),
-        ("proxy", "on"),
-        ("enable-v2", "true"),
-    ] {
+    for (flag, value) in [("force-new-cluster", "true"), ("proxy", "on"), ("enable-v2", "true")] {
         let set = format!("--{flag}={value}");
         let ended = run(&lone, &[&set]);
         assert_eq!(ended.code, Some(1), "{set}: {ended:?}");
