@@ -11,6 +11,7 @@ use anyhow::{Context as _, bail};
 use etcd_testkit::{Launch, Process, last_lines, wait_until};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use super::bootstrap::Bootstrap;
 use super::progress::Progress;
 use super::state::{Directory, State};
 use super::view;
@@ -61,7 +62,13 @@ impl<'a> Launched<'a> {
         let new_paths = [log.clone(), specs[index].data_dir.clone()];
         self.created.extend(new_paths.into_iter().filter(|path| !path.exists()));
 
-        let mut arguments = specs[index].arguments(&specs, &format!("local-{}", state.base_port));
+        let mut arguments = if state.bootstrap == Bootstrap::Static {
+            specs[index].arguments(&specs, &format!("local-{}", state.base_port))
+        } else {
+            let found = state.bootstrap.advertised(&specs[index]).into_iter();
+            let found = found.chain(state.bootstrap_flags.iter().cloned()).map(OsString::from);
+            specs[index].own_arguments().into_iter().chain(found).collect()
+        };
         arguments.extend(state.arguments.iter().map(OsString::from));
         let process = Process::start(&Launch { binary: state.binary.clone(), arguments, log })?;
         state.members[index].set_process(Some(process.id().clone()));

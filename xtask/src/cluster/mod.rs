@@ -1,5 +1,6 @@
 //! `cargo xtask cluster`: a cluster of real members on this machine, in the background.
 
+mod bootstrap;
 mod control;
 mod down;
 mod launch;

@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use etcd_testkit::{MemberSpec, ProcessId, Security};
 use serde::{Deserialize, Serialize};
 
+use super::bootstrap::Bootstrap;
 use crate::{certs, paths};
 
 const FORMAT: u32 = 1;
@@ -25,6 +26,12 @@ pub(super) struct State {
     /// What is spoken on all ports.
     #[serde(default)]
     pub(super) tls: Tls,
+    /// How the members have found each other.
+    #[serde(default)]
+    pub(super) bootstrap: Bootstrap,
+    /// The flags for that; none for the static way.
+    #[serde(default)]
+    pub(super) bootstrap_flags: Vec<String>,
     pub(super) members: Vec<Member>,
 }
 
@@ -84,7 +91,16 @@ impl State {
             Some(Member { name: format!("infra{index}"), client_port, peer_port, process: None })
         };
         let members = (0..count).map(member).collect::<Option<_>>().with_context(too_high)?;
-        Ok(Self { format: FORMAT, binary, base_port, arguments, tls: Tls::Off, members })
+        Ok(Self {
+            format: FORMAT,
+            binary,
+            base_port,
+            arguments,
+            tls: Tls::Off,
+            bootstrap: Bootstrap::Static,
+            bootstrap_flags: Vec::new(),
+            members,
+        })
     }
 }
 

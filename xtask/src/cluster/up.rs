@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 
+use super::bootstrap::{Bootstrap, Helper};
 use super::launch::{Interrupt, Launched};
 use super::ports::check_free;
 use super::state::{Directory, State, Tls};
@@ -30,6 +31,12 @@ pub(super) struct Options {
     /// What the members speak: off, auto or self-signed [default: off]
     #[arg(long, value_name = "MODE")]
     tls: Option<Tls>,
+    /// How the members of a new cluster find each other [default: static]
+    #[arg(long, value_enum)]
+    bootstrap: Option<Bootstrap>,
+    /// The etcd that serves discovery while a new cluster starts [default: the server itself]
+    #[arg(long, value_name = "PATH")]
+    discovery_service: Option<PathBuf>,
     /// How long the members may take to agree on a leader, in seconds
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     timeout: u64,
@@ -67,7 +74,15 @@ fn bring_up(directory: &Directory, options: &Options, before: Option<State>) -> 
         certs::for_local_members(&directory.certificates(), names)?;
     }
 
+    if state.tls != Tls::Off && state.bootstrap == Bootstrap::Dns {
+        bail!(
+            "--bootstrap=dns goes with --tls=off only: its records have names that no certificate here has"
+        );
+    }
     let interrupt = Interrupt::catch()?;
+    // Ends with the first start: whoever has a log looks for nobody.
+    let _helper =
+        if before.is_none() { Some(find_each_other(directory, options, &mut state)?) } else { None };
     let mut launched = Launched::new(directory, before);
     let missing: Vec<_> =
         (0..state.members.len()).filter(|index| state.members[*index].running().is_none()).collect();
@@ -81,6 +96,18 @@ fn bring_up(directory: &Directory, options: &Options, before: Option<State>) -> 
     launched.finish();
     show(directory, &state);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Starts what the members of a new cluster need to find each other, and notes how they do it.
+fn find_each_other(directory: &Directory, options: &Options, state: &mut State) -> anyhow::Result<Helper> {
+    let specs: Vec<_> = state.members.iter().map(|member| directory.spec(state, member)).collect();
+    let service = options.discovery_service.as_ref().unwrap_or(&state.binary);
+    let place = tempfile::Builder::new().prefix("etcd-discovery-").tempdir()?;
+    // A new one each time: members of an older cluster are still registered under an older one.
+    let token = format!("local-{}-{}", state.base_port, std::process::id());
+    let helper = Helper::start(state.bootstrap, service, place, &specs, &token)?;
+    state.bootstrap_flags.clone_from(&helper.flags);
+    Ok(helper)
 }
 
 /// The cluster to have: the one from before, or a new one.
@@ -101,6 +128,7 @@ fn plan(options: &Options, before: Option<&State>) -> anyhow::Result<State> {
                 options.arguments.clone(),
             )?;
             state.tls = options.tls.unwrap_or_default();
+            state.bootstrap = options.bootstrap.unwrap_or_default();
             Ok(state)
         }
     }
@@ -119,9 +147,10 @@ fn check_same(directory: &Directory, options: &Options, state: &State) -> anyhow
             directory.option(),
         );
     }
-    if members || ports {
+    let bootstrap = options.bootstrap.is_some_and(|way| way != state.bootstrap);
+    if members || ports || bootstrap {
         bail!(
-            "the cluster in {} has {} members from port {} on; remove it first \
+            "the cluster in {} has {} members from port {} on, and has found itself already; remove it first \
              (cargo xtask cluster{} down --purge), or choose another --data",
             paths::short(directory.path()),
             state.members.len(),
@@ -197,7 +226,8 @@ mod tests {
 
     fn options(members: Option<u16>, base_port: Option<u16>, arguments: &[&str]) -> Options {
         let arguments = arguments.iter().map(ToString::to_string).collect();
-        Options { members, base_port, binary: None, tls: None, timeout: 1, arguments }
+        let (binary, tls, bootstrap, discovery_service) = (None, None, None, None);
+        Options { members, base_port, binary, tls, bootstrap, discovery_service, timeout: 1, arguments }
     }
 
     #[test]
