@@ -3,8 +3,11 @@
 //! The guide's three hosts 10.0.1.10, .11 and .12 are 127.0.1.10, .11 and .12 here, and the 127.0.0.1 of each host is
 //! 127.0.2.10, .11 and .12. Names, flags, ports, token and order are the guide's.
 
+mod commands;
+mod document;
 mod errors;
 pub(crate) mod hosts;
+mod network;
 
 use etcd_it::{Ctl, Scratch, Server};
 use etcd_testkit::Signal;
