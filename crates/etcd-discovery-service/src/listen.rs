@@ -1,0 +1,83 @@
+//! The port: accepts connections, bounded in number and time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+use tracing::{debug, warn};
+
+/// Connections at once; further ones wait in the listener's queue.
+const MAX_CONNECTIONS: usize = 8192;
+
+/// How long a client may take to send the headers of a request.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long open requests may take once draining starts.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Between two attempts to accept that failed.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves `router` over HTTP/1.1 until `drain` is cancelled; open requests then have a moment to finish.
+pub async fn serve(listener: TcpListener, router: Router, drain: CancellationToken) {
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let connections = TaskTracker::new();
+    loop {
+        let slots = Arc::clone(&slots);
+        let next = async { (slots.acquire_owned().await, listener.accept().await) };
+        let (slot, accepted) = tokio::select! {
+            biased;
+            () = drain.cancelled() => break,
+            next = next => next,
+        };
+        match accepted {
+            Ok((stream, remote)) => {
+                let (router, drain) = (router.clone(), drain.clone());
+                connections.spawn(async move {
+                    let _slot = slot;
+                    connection(stream, remote, router, drain).await;
+                });
+            }
+            Err(error) => {
+                warn!(%error, "could not accept a connection");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+}
+
+async fn connection(
+    stream: TcpStream,
+    remote: std::net::SocketAddr,
+    router: Router,
+    drain: CancellationToken,
+) {
+    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(remote));
+        router.clone().oneshot(request)
+    });
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(64 << 10);
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = drain.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            tokio::time::timeout(DRAIN_TIMEOUT, connection).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%remote, %error, "connection ended early");
+    }
+}

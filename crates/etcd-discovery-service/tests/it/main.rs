@@ -1,0 +1,8 @@
+//! The binary, as its clients see it: tokens, registration, Debian's etcd, and the page in a real browser.
+
+#[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod protocol;
+#[cfg(test)]
+mod service;
