@@ -10,6 +10,8 @@ use std::task::{Context, Poll};
 
 use anyhow::Context as _;
 use etcd_proto::etcdserverpb::kv_client::KvClient;
+use etcd_proto::etcdserverpb::watch_client::WatchClient;
+use etcd_proto::etcdserverpb::{WatchRequest, WatchResponse};
 use etcd_tls::Tls;
 use etcd_tls::tokio_rustls::TlsConnector;
 use etcd_tls::tokio_rustls::client::TlsStream;
@@ -19,6 +21,8 @@ use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_stream::Stream;
+use tonic::Streaming;
 use tonic::body::Body;
 use tower_service::Service;
 
@@ -33,9 +37,12 @@ pub(crate) struct Connection {
     sender: SendRequest<Body>,
 }
 
-/// A KV client on one connection.
+/// A client on one connection.
 #[derive(Clone)]
-pub(crate) struct Client(KvClient<Connection>);
+pub(crate) struct Client {
+    kv: KvClient<Connection>,
+    watch: WatchClient<Connection>,
+}
 
 impl Client {
     /// Connects to `address` (host:port) within the current runtime; with TLS, whoever it is.
@@ -48,16 +55,26 @@ impl Client {
         };
         let sender = sender.with_context(cannot)?;
         let origin = Uri::builder().scheme(scheme).authority(address).path_and_query("/").build()?;
-        Ok(Self(KvClient::with_origin(Connection { sender }, origin)))
+        let connection = Connection { sender };
+        let watch = WatchClient::with_origin(connection.clone(), origin.clone());
+        Ok(Self { kv: KvClient::with_origin(connection, origin), watch })
     }
 
     /// Sends one request and waits for its answer.
     pub(crate) async fn call(&mut self, call: Call) -> Result<(), tonic::Status> {
         match call {
-            Call::Put(put) => self.0.put(put).await.map(drop),
-            Call::Range(range) => self.0.range(range).await.map(drop),
-            Call::Txn(txn) => self.0.txn(txn).await.map(drop),
+            Call::Put(put) => self.kv.put(put).await.map(drop),
+            Call::Range(range) => self.kv.range(range).await.map(drop),
+            Call::Txn(txn) => self.kv.txn(txn).await.map(drop),
         }
+    }
+
+    /// Opens a watch stream for these requests.
+    pub(crate) async fn watch(
+        &mut self,
+        requests: impl Stream<Item = WatchRequest> + Send + 'static,
+    ) -> Result<Streaming<WatchResponse>, tonic::Status> {
+        self.watch.watch(requests).await.map(tonic::Response::into_inner)
     }
 }
 

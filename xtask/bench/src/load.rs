@@ -47,6 +47,10 @@ pub(crate) enum Kind {
         reads: u64,
         serializable: bool,
     },
+    /// Puts of one key; what counts are the events that its watchers get.
+    Watch {
+        watchers: u64,
+    },
 }
 
 /// One request, ready to be sent.
@@ -75,6 +79,9 @@ impl Load {
             Kind::Mixed { reads, serializable } => {
                 format!("mixed, {reads} % {} reads", consistency(serializable))
             }
+            Kind::Watch { watchers } => {
+                format!("watch, events of one key for {watchers} watchers")
+            }
         };
         let plural = |count: u64, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
         let mut text = format!(
@@ -93,7 +100,7 @@ impl Load {
     pub(crate) fn call(&self, keys: &Keys, value: &Bytes, random: &mut Random) -> Call {
         let pick = random.below(self.key_space);
         match self.kind {
-            Kind::Put => Call::Put(put(keys.key(pick), value)),
+            Kind::Put | Kind::Watch { .. } => Call::Put(put(keys.key(pick), value)),
             Kind::Range { serializable, keys: 1 } => Call::Range(range(keys.key(pick), serializable)),
             Kind::Range { serializable, keys: count } => {
                 Call::Range(range_of(keys, pick, count.min(self.key_space), serializable))

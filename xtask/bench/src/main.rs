@@ -18,6 +18,7 @@ mod round;
 mod statistics;
 mod suite;
 mod target;
+mod watch;
 mod worker;
 
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Range(options) => compare::run(&options.into_range()),
         Command::Txn(options) => compare::run(&options.into_txn()),
         Command::Mixed(options) => compare::run(&options.into_mixed()),
+        Command::Watch(options) => compare::run(&options.into_watch()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Txn(Txn),
     /// Read and write single keys
     Mixed(Mixed),
+    /// Write one key that many watch, and count the events that reach them
+    Watch(Watch),
     /// Make full TLS handshakes with one member
     Handshakes(Handshakes),
     /// Run the table of docs/benchmarks.md and print it as Markdown
@@ -76,6 +78,27 @@ pub(crate) struct Mixed {
     consistency: Consistency,
     #[command(flatten)]
     shape: Shape,
+    #[command(flatten)]
+    run: Run,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// Watchers of the key, spread over the connections, one stream each
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    watchers: u64,
+    /// TCP connections that the watchers share
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    connections: u64,
+    /// Puts that may be under way until every watcher has seen them
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    puts_at_once: u64,
+    /// Bytes of a value
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(8..=1_000_000))]
+    val_size: u64,
+    /// Puts in a round
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
+    total: u64,
     #[command(flatten)]
     run: Run,
 }
@@ -255,6 +278,24 @@ impl Mixed {
     }
 }
 
+impl Watch {
+    pub(crate) fn into_watch(self) -> Job {
+        let load = Load {
+            kind: Kind::Watch { watchers: self.watchers },
+            clients: self.puts_at_once,
+            connections: self.connections.min(self.watchers),
+            key_size: 8,
+            value_size: self.val_size,
+            key_space: 1,
+            total: Some(self.total),
+            duration: None,
+            rate: None,
+            warm_up: (self.total / 10).max(1),
+        };
+        Job { load, run: self.run }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,6 +307,7 @@ mod tests {
             Command::Range(range) => Ok(range.into_range()),
             Command::Txn(txn) => Ok(txn.into_txn()),
             Command::Mixed(mixed) => Ok(mixed.into_mixed()),
+            Command::Watch(watch) => Ok(watch.into_watch()),
             Command::Suite(_) | Command::Handshakes(_) => Err("no load".into()),
         }
     }
@@ -286,6 +328,12 @@ mod tests {
         let range = job("range --consistency s --total 50").unwrap();
         assert_eq!((range.load.kind, range.load.warm_up), (Kind::Range { serializable: true, keys: 1 }, 5));
         assert_eq!(job("mixed --reads 0").unwrap().load.kind, Kind::Mixed { reads: 0, serializable: false });
+    }
+
+    #[test]
+    fn connections_are_not_more_than_watchers() {
+        let watch = job("watch --watchers 7 --total 30").unwrap().load;
+        assert_eq!((watch.kind, watch.connections, watch.warm_up), (Kind::Watch { watchers: 7 }, 7, 3));
     }
 
     #[test]

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use etcd_testkit::Usage;
 
-use crate::load::Load;
+use crate::load::{Kind, Load};
 use crate::measures::{Measures, Recorder};
 use crate::options::Run;
 use crate::pacer::Pacer;
 use crate::progress::Progress;
 use crate::target::Target;
+use crate::watch;
 use crate::worker::{Phase, Worker};
 
 const LOOK: Duration = Duration::from_millis(100);
@@ -31,29 +32,68 @@ pub(crate) fn fill(target: &Target, load: &Load, run: &Run) -> anyhow::Result<()
 
 /// Bears `load` once, after its warm-up.
 pub(crate) fn measure(target: &Target, load: &Load, run: &Run, label: &str) -> anyhow::Result<Measures> {
+    if let Kind::Watch { watchers } = load.kind {
+        return watch::measure(target, load, watchers, run, label);
+    }
     let mut workers = connect(target, load, run)?;
     if load.warm_up > 0 {
         let warm_up = Load { total: Some(load.warm_up), duration: None, ..load.clone() };
         phase(&mut workers, &warm_up, false, &format!("{label}: warming up"))?;
     }
-    let before = target.usage()?;
-    let client_before = own_cpu_seconds();
-    let begun = Instant::now();
+    let before = Spending::begin(target)?;
     let recorder = phase(&mut workers, load, false, label)?;
-    let seconds = begun.elapsed().as_secs_f64();
-    let client_cpu_seconds = own_cpu_seconds() - client_before;
-    let after = target.usage()?;
-
-    let measures = recorder.measures(seconds);
+    let spent = before.end(target)?;
+    let measures = spent.measures(&recorder);
     if measures.requests == 0 {
         return Err(anyhow!("every request failed: {}", measures.first_failure.unwrap_or_default()));
     }
-    Ok(Measures {
-        client_cpu_seconds,
-        server_cpu_seconds: (!after.is_empty()).then(|| cpu_seconds(&after) - cpu_seconds(&before)),
-        resident_bytes: after.iter().map(|usage| usage.resident_bytes).collect(),
-        ..measures
-    })
+    Ok(measures)
+}
+
+/// The beginning of what is measured.
+pub(crate) struct Spending {
+    begun: Instant,
+    members: Vec<Usage>,
+    client_cpu_seconds: f64,
+}
+
+/// What it took.
+pub(crate) struct Spent {
+    seconds: f64,
+    client_cpu_seconds: f64,
+    /// None when the members run elsewhere.
+    server_cpu_seconds: Option<f64>,
+    resident_bytes: Vec<u64>,
+}
+
+impl Spending {
+    pub(crate) fn begin(target: &Target) -> anyhow::Result<Self> {
+        let (members, client_cpu_seconds) = (target.usage()?, own_cpu_seconds());
+        Ok(Self { begun: Instant::now(), members, client_cpu_seconds })
+    }
+
+    pub(crate) fn end(&self, target: &Target) -> anyhow::Result<Spent> {
+        let seconds = self.begun.elapsed().as_secs_f64();
+        let client_cpu_seconds = own_cpu_seconds() - self.client_cpu_seconds;
+        let after = target.usage()?;
+        Ok(Spent {
+            seconds,
+            client_cpu_seconds,
+            server_cpu_seconds: (!after.is_empty()).then(|| cpu_seconds(&after) - cpu_seconds(&self.members)),
+            resident_bytes: after.iter().map(|usage| usage.resident_bytes).collect(),
+        })
+    }
+}
+
+impl Spent {
+    pub(crate) fn measures(self, recorder: &Recorder) -> Measures {
+        Measures {
+            client_cpu_seconds: self.client_cpu_seconds,
+            server_cpu_seconds: self.server_cpu_seconds,
+            resident_bytes: self.resident_bytes,
+            ..recorder.measures(self.seconds)
+        }
+    }
 }
 
 fn connect(target: &Target, load: &Load, run: &Run) -> anyhow::Result<Vec<Worker>> {
@@ -70,7 +110,7 @@ fn connect(target: &Target, load: &Load, run: &Run) -> anyhow::Result<Vec<Worker
 }
 
 /// Clients of one thread, in proportion to its connections; the shares of all threads add up.
-fn share(clients: u64, own: usize, all: usize, thread: usize, threads: usize) -> u64 {
+pub(crate) fn share(clients: u64, own: usize, all: usize, thread: usize, threads: usize) -> u64 {
     let (own, all, thread, threads) = (own as u64, all as u64, thread as u64, threads as u64);
     let before: u64 = (0..thread).map(|earlier| (all + threads - 1 - earlier) / threads).sum();
     clients * (before + own) / all - clients * before / all

@@ -15,7 +15,7 @@ pub(crate) fn run(options: &Suite) -> anyhow::Result<()> {
     compare::write_json(&options.run, &comparisons)
 }
 
-fn loads(total: u64) -> [Load; 6] {
+fn loads(total: u64) -> [Load; 7] {
     let many = |kind| Load {
         kind,
         clients: 1000,
@@ -41,6 +41,14 @@ fn loads(total: u64) -> [Load; 6] {
             total: Some(few),
             warm_up: few / 10,
             ..many(Kind::Range { serializable: true, keys: 1000 })
+        },
+        // Each put is a thousand events.
+        Load {
+            clients: 8,
+            key_space: 1,
+            total: Some((total / 200).max(1)),
+            warm_up: (total / 2000).max(1),
+            ..many(Kind::Watch { watchers: 1000 })
         },
     ]
 }
@@ -84,6 +92,7 @@ mod tests {
                 "range, serializable · 1000 clients · 100 connections · 256 B values",
                 "txn of 8 puts · 1000 clients · 100 connections · 256 B values",
                 "range of 1000 keys, serializable · 100 clients · 10 connections · 256 B values",
+                "watch, events of one key for 1000 watchers · 8 clients · 100 connections · 256 B values",
             ]
         );
     }
