@@ -42,7 +42,7 @@ impl Collector for Leases {
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             ConstCounter::new(value).encode(metric)?;
         }
-        let bounds = TTL_BOUNDS.iter().map(|bound| *bound as f64).chain([f64::MAX]);
+        let bounds = TTL_BOUNDS.iter().map(|bound| *bound as f64).chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds.zip(stats.ttls).collect();
         let name = "etcd_debugging_lease_ttl_total";
         let help = "Bucketed histogram of lease TTLs";
