@@ -128,7 +128,8 @@ fn a_member_that_needs_a_snapshot_goes_on_with_its_watchers() {
     });
     cluster.pause(behind).unwrap();
     cluster.wait_for_leader().unwrap();
-    put_many(&runtime, &urls_without(&cluster, behind), "m", 1500, 10_000);
+    // More than all buffers on the way to a paused process hold.
+    put_many(&runtime, &urls_without(&cluster, behind), "m", 1500, 40_000);
     cluster.resume(behind).unwrap();
     for (stream, first) in streams.iter_mut().zip([2, 900]) {
         let mut seen = Vec::new();
