@@ -161,7 +161,7 @@ fn flags_of_features_to_come_are_not_ignored() {
         return;
     }
     let lone = Lone::new();
-    for (flag, value) in [("force-new-cluster", "true"), ("proxy", "on"), ("enable-v2", "true")] {
+    for (flag, value) in [("force-new-cluster", "true"), ("proxy", "on"), ("enable-pprof", "true")] {
         let set = format!("--{flag}={value}");
         let ended = run(&lone, &[&set]);
         assert_eq!(ended.code, Some(1), "{set}: {ended:?}");
