@@ -13,7 +13,8 @@
 //! - a lease that [`Lessor::due`] gave out is never renewed: it ends, or its leader does;
 //! - a renewal costs one look-up, not an operation of a heap.
 //!
-//! Times are [`Duration`](std::time::Duration)s since one moment that the caller chooses and keeps; they must not run backwards.
+//! Times are [`Duration`](std::time::Duration)s since one moment that the caller chooses and keeps; they must not run
+//! backwards.
 //!
 //! ```
 //! use std::time::Duration;
