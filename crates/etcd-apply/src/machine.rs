@@ -1,23 +1,27 @@
 //! Applies committed entries, one after the other.
 
+mod error;
+mod keys;
+mod surroundings;
+
 use bytes::Bytes;
 use etcd_mvcc::{Store, WriteTxn, Writer};
-use etcd_proto::etcdserverpb::CompactionResponse;
 use etcd_proto::raftpb::{ConfChange, ConfState, Entry, EntryType};
 use etcd_storage::{Bucket, Storage};
 use tracing::warn;
 
-use crate::alarms::{AlarmState, AlarmsError};
-use crate::auth::{AuthEvent, AuthLoadError, AuthState};
-use crate::conf_change::ConfChangeError;
-use crate::conf_state::ConfStateError;
-use crate::downgrade::{DowngradeError, DowngradeState};
+pub use self::error::{Fatal, OpenError};
+use self::keys::apply_keys;
+pub use self::surroundings::{Observer, Reconfigure};
+use crate::alarms::AlarmState;
+use crate::auth::{AuthEvent, AuthState};
+use crate::downgrade::DowngradeState;
 use crate::envelope::{DecodeError, Envelope, Request};
-use crate::leases::{LeaseWriter, Leases, LoadLeasesError};
+use crate::leases::{LeaseWriter, Leases};
 use crate::members::{ClusterState, MembershipChange};
-use crate::outcome::{ApplyError, Outcome, Response};
-use crate::v2::{self, V2Keys};
-use crate::{conf_change, conf_state, members};
+use crate::outcome::{ApplyError, Response};
+use crate::v2::V2Keys;
+use crate::{conf_change, conf_state};
 
 /// How the machine is set up.
 #[derive(Debug, Clone, Default)]
@@ -28,114 +32,6 @@ pub struct Options {
     pub max_learners: usize,
     /// The rules by which a leader counts the time of leases. They have no influence on what entries do.
     pub leases: etcd_lease::Options,
-}
-
-/// The machine's state cannot be read from storage.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// The key-value store cannot be rebuilt.
-    #[error("cannot open the key-value store")]
-    Store(#[from] etcd_mvcc::OpenError),
-    /// The membership records cannot be read.
-    #[error("cannot read the membership")]
-    Members(#[from] members::LoadError),
-    /// The users and roles cannot be read.
-    #[error("cannot read users and roles")]
-    Auth(#[from] AuthLoadError),
-    /// The alarms cannot be read.
-    #[error("cannot read the alarms")]
-    Alarms(#[from] AlarmsError),
-    /// The downgrade that is under way cannot be read.
-    #[error("cannot read the downgrade")]
-    Downgrade(#[from] DowngradeError),
-    /// The v2 keys cannot be read.
-    #[error("cannot read the v2 keys")]
-    V2(#[from] v2::LoadError),
-    /// The leases cannot be read.
-    #[error("cannot read the leases")]
-    Leases(#[from] LoadLeasesError),
-    /// Raft's configuration cannot be read.
-    #[error("cannot read the raft configuration")]
-    ConfState(#[from] ConfStateError),
-    /// The term of the applied index cannot be read.
-    #[error("cannot read the applied term")]
-    Term(#[from] etcd_storage::ReadError),
-}
-
-/// The member cannot go on: its state would no longer be that of the log.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Fatal {
-    /// Storage refused the write.
-    #[error("cannot apply entry {index}: storage failed")]
-    Storage {
-        /// Of the entry.
-        index: u64,
-        /// Why.
-        source: etcd_mvcc::CommitError,
-    },
-    /// What the entry refers to cannot be read here, while it can on other members.
-    #[error("cannot apply entry {index}: reading failed")]
-    Read {
-        /// Of the entry.
-        index: u64,
-        /// Why.
-        source: etcd_mvcc::WriteError,
-    },
-    /// The entry is not a request, or a malformed one.
-    #[error("cannot apply entry {index}: it is malformed")]
-    Malformed {
-        /// Of the entry.
-        index: u64,
-        /// Why.
-        source: DecodeError,
-    },
-    /// The entry is not a membership change, or a malformed one.
-    #[error("cannot apply the membership change in entry {index}: it is malformed")]
-    ConfChange {
-        /// Of the entry.
-        index: u64,
-        /// Why.
-        source: ConfChangeError,
-    },
-    /// Raft did not take the membership change.
-    #[error("cannot apply the membership change in entry {index}: {reason}")]
-    Reconfigure {
-        /// Of the entry.
-        index: u64,
-        /// Why.
-        reason: String,
-    },
-    /// An entry is missing before this one.
-    #[error("entry {index} does not follow the applied index {applied}")]
-    Gap {
-        /// Of the entry.
-        index: u64,
-        /// The last one applied.
-        applied: u64,
-    },
-}
-
-/// Whoever runs Raft: takes a membership change at the moment it is applied.
-pub trait Reconfigure {
-    /// Applies the change (one with node id 0 changes nothing) and returns the configuration that results.
-    ///
-    /// # Errors
-    /// A reason why the member must stop.
-    fn apply_conf_change(&mut self, change: ConfChange) -> Result<ConfState, String>;
-}
-
-/// Is told what becomes of entries.
-pub trait Observer {
-    /// The entry proposed under `id` (never 0) was applied.
-    fn applied(&mut self, id: u64, outcome: Outcome);
-    /// The membership changed; peers must be connected or let go.
-    fn membership_changed(&mut self, change: MembershipChange);
-    /// Tokens came, or are no longer good. Told before the outcome of the entry.
-    fn tokens_changed(&mut self, _event: AuthEvent<'_>) {}
-    /// A lease was granted or revoked: whoever counts their time, or waits for the end of one, should look.
-    fn leases_changed(&mut self) {}
 }
 
 /// The replicated state machine of one member.
@@ -406,31 +302,6 @@ fn load_term(storage: &Storage) -> Result<u64, etcd_storage::ReadError> {
 
 fn commit(txn: WriteTxn<'_>, index: u64) -> Result<(), Fatal> {
     txn.commit().map(drop).map_err(|source| Fatal::Storage { index, source })
-}
-
-/// Applies a request about keys and leases.
-fn apply_keys(txn: &mut WriteTxn<'_>, leases: &mut LeaseWriter, request: &Request) -> Outcome {
-    match request {
-        Request::Put(request) if request.lease != 0 && !leases.knows(request.lease) => {
-            Err(ApplyError::LeaseNotFound)
-        }
-        Request::Put(request) => Ok(Response::Put(txn.put(request)?)),
-        Request::DeleteRange(request) => Ok(Response::DeleteRange(txn.delete_range(request)?)),
-        Request::Txn(request) => Ok(Response::Txn(txn.txn(request, &|id| leases.knows(id))?)),
-        Request::Compaction(request) => {
-            let progress = txn.compact(request.revision)?;
-            Ok(Response::Compaction { response: CompactionResponse { header: None }, progress })
-        }
-        Request::LeaseGrant(request) => leases.grant(txn, request),
-        Request::LeaseRevoke(request) => leases.revoke(txn, request),
-        Request::LeaseCheckpoint(request) => leases.checkpoint(txn, request),
-        Request::Alarm(_)
-        | Request::Auth(_)
-        | Request::V2(_)
-        | Request::ClusterVersionSet(_)
-        | Request::ClusterMemberAttrSet(_)
-        | Request::DowngradeInfoSet(_) => Ok(Response::Done),
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use etcd_proto::membershippb::{
 use etcd_proto::prost::Message as _;
 
 use super::*;
+use crate::outcome::Outcome;
 
 mod leases;
 
