@@ -5,12 +5,15 @@ mod auth;
 mod cursor;
 mod discovery;
 mod downgrade;
+mod errors;
 mod leases;
 mod machine;
 mod maintenance;
 mod node;
 mod outbox;
 mod probe;
+mod proposals;
+mod ranges;
 mod replica;
 mod v2;
 

@@ -1,33 +1,36 @@
 //! The order of things when a member starts.
 
+mod open;
+mod options;
+
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use etcd_api::{Api, Surface, Workers};
-use etcd_apply::{ClusterState, Machine};
-use etcd_auth::password;
 use etcd_bootstrap::{BootstrapError, InitialCluster};
 use etcd_config::{AutoCompaction, Config};
-use etcd_consensus::CoreOptions;
-use etcd_membership::{Cluster, ClusterId, MemberId};
-use etcd_storage::Storage;
-use etcd_transport::{Identity, Security, Transport};
+use etcd_membership::{ClusterId, MemberId};
+use etcd_transport::{Identity, Transport};
 use etcd_watch::Hub;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use self::open::{Opened, open_existing, open_new};
+use self::options::{
+    bcrypt_cost, lease_options, peer_security, raft_options, replica_options, request_timeout,
+    transport_options,
+};
 use crate::adapters::{
-    Authority, LeaseOptions, LeaseParts, Parts, PeerNode, PeerOutbox, ReplicaOptions, ReplicatedMachine,
-    ServerReplica, ServerV2, Surroundings, Tokens,
+    Authority, LeaseParts, Parts, PeerNode, PeerOutbox, ReplicatedMachine, ServerReplica, ServerV2,
+    Surroundings, Tokens,
 };
 use crate::client_side::{api_options, bind_clients, metrics_detail, serve_options};
 use crate::data_dir::DataDir;
 use crate::listeners::{Port, SocketOptions, bind};
 use crate::log::{self, OpenLog};
 use crate::member::{Checks, Member, serve_peers};
-use crate::quota::Quota;
 use crate::request_id::RequestIds;
 use crate::slow_apply::SlowApply;
 use crate::start_error::StartError;
@@ -37,18 +40,6 @@ use crate::{API_VERSION, MIN_CLUSTER_VERSION, metrics, process};
 
 /// Most threads for client connections.
 const MAX_WORKERS: usize = 8;
-
-/// What was found or made on disk, before anything runs.
-struct Opened {
-    storage: Storage,
-    machine: Machine,
-    log: OpenLog,
-    cluster: ClusterState,
-    /// Whom to connect to at first.
-    initial: Cluster,
-    /// Whether this member has taken part in its cluster before.
-    has_worked: bool,
-}
 
 pub(crate) async fn start(config: &Config) -> Result<Member, StartError> {
     let descriptors = process::client_descriptors()?;
@@ -116,82 +107,6 @@ fn names(initial: &InitialCluster) -> String {
         pairs.join(",")
     };
     initial.members.iter().map(pair).collect::<Vec<_>>().join(",")
-}
-
-fn open_new(config: &Config, paths: &DataDir, initial: InitialCluster) -> Result<Opened, StartError> {
-    let cluster = ClusterState::new(Cluster::new(initial.cluster_id, []));
-    let (storage, machine) = open_machine(config, paths, &cluster)?;
-    let log = log::begin(&paths.wal, wal_options(config), &initial)?;
-    let initial = Cluster::new(initial.cluster_id, initial.members);
-    Ok(Opened { storage, machine, log, cluster, initial, has_worked: false })
-}
-
-async fn open_existing(config: &Config, paths: &DataDir) -> Result<Opened, StartError> {
-    info!(wal_dir = %paths.wal.display(), "found a log; the initial-* flags are ignored");
-    paths.require_database()?;
-    // The cluster id is in the log, and the log is read from where storage stands.
-    let unnamed = ClusterState::new(Cluster::new(ClusterId::new(0), []));
-    let (storage, machine) = open_machine(config, paths, &unnamed)?;
-    let log = log::reopen(&paths.wal, wal_options(config), &machine)?;
-    if log::is_blank(&log) {
-        warn!("the log is empty: the first start was interrupted and is made again");
-        drop(log);
-        log::discard(&paths.wal)?;
-        drop((storage, machine));
-        return open_new(config, paths, resolve(config).await?);
-    }
-    let cluster_id = ClusterId::new(log.metadata.cluster_id);
-    unnamed.name(cluster_id);
-    let known = unnamed.members();
-    let members = if known.is_empty() { log::founding_members(&log.recovered.entries) } else { known };
-    let has_worked = log.recovered.hard_state.term > 1;
-    let initial = Cluster::new(cluster_id, members);
-    Ok(Opened { storage, machine, log, cluster: unnamed, initial, has_worked })
-}
-
-fn open_machine(
-    config: &Config,
-    paths: &DataDir,
-    cluster: &ClusterState,
-) -> Result<(Storage, Machine), StartError> {
-    let mut options = etcd_storage::Options::new(&paths.database);
-    options.batch_interval = config.backend_batch_interval;
-    options.batch_limit = config.backend_batch_limit;
-    options.no_sync = config.unsafe_no_fsync;
-    let storage = Storage::open(options)?;
-    defragment_if_worth(config, &storage);
-    let mut mvcc = etcd_mvcc::Options::default();
-    mvcc.compaction_batch_limit = config.compaction_batch_limit;
-    mvcc.compaction_sleep_interval = config.compaction_sleep_interval;
-    let options =
-        etcd_apply::Options { mvcc, max_learners: config.max_learners, leases: lease_rules(config) };
-    let machine = Machine::open(storage.clone(), cluster.clone(), options)?;
-    Ok((storage, machine))
-}
-
-/// `--bootstrap-defrag-threshold-megabytes`. A database that cannot be defragmented is used as it is.
-///
-/// # Source
-/// etcd `server/etcdserver/bootstrap.go` maybeDefragBackend.
-fn defragment_if_worth(config: &Config, storage: &Storage) {
-    let size = storage.size();
-    let threshold = config.bootstrap_defrag_threshold_megabytes.saturating_mul(1 << 20);
-    let free = size.total.saturating_sub(size.in_use);
-    if threshold == 0 || free < threshold {
-        return;
-    }
-    info!(free, threshold, "the database has more free space than the threshold; defragmenting it");
-    if let Err(error) = storage.defragment() {
-        warn!(%error, "cannot defragment the database; it is used as it is");
-    }
-}
-
-fn wal_options(config: &Config) -> etcd_wal::Options {
-    etcd_wal::Options {
-        no_sync: config.unsafe_no_fsync,
-        max_wals: usize::try_from(config.max_wals).unwrap_or(usize::MAX),
-        ..etcd_wal::Options::default()
-    }
 }
 
 async fn run(
@@ -333,89 +248,4 @@ async fn run(
         serve_options: serve_options(config, descriptors),
         workers,
     })
-}
-
-/// etcd takes the default for a cost that bcrypt does not know.
-fn bcrypt_cost(config: &Config) -> u32 {
-    let given = u32::try_from(config.bcrypt_cost).unwrap_or(u32::MAX);
-    if (password::MIN_COST..=password::MAX_COST).contains(&given) {
-        return given;
-    }
-    warn!(given, used = password::DEFAULT_COST, "--bcrypt-cost must be 4 to 31; the default is used");
-    password::DEFAULT_COST
-}
-
-fn raft_options(config: &Config, id: MemberId, started_ms: u64) -> etcd_consensus::Options {
-    let tick = config.heartbeat_interval.max(Duration::from_millis(1));
-    let ticks = config.election_timeout.as_millis() / tick.as_millis();
-    let mut core = CoreOptions::new(id.get(), rand::random());
-    core.election_ticks = usize::try_from(ticks).unwrap_or(usize::MAX).max(2);
-    core.pre_vote = config.pre_vote;
-    let mut options = etcd_consensus::Options::new(core, started_ms << 20);
-    options.tick = tick;
-    options.snapshot_count = config.snapshot_count;
-    options.catch_up_entries = config.snapshot_catchup_entries;
-    options.proposal_timeout = request_timeout(config);
-    options
-}
-
-fn peer_security(config: &Config, tls: &MemberTls) -> Security {
-    Security::Tls {
-        acceptor: tls.peer_acceptor(),
-        check_addresses: !config.peer_tls.skip_client_san_verification,
-    }
-}
-
-fn transport_options(config: &Config, tls: &MemberTls) -> etcd_transport::Options {
-    let defaults = etcd_transport::Options::default();
-    etcd_transport::Options {
-        tls: Some(tls.peer()),
-        dial_timeout: Duration::from_secs(1) + config.election_timeout,
-        read_timeout: config.raft_read_timeout,
-        // An append may carry one entry of any size that a client may propose.
-        max_message_bytes: defaults.max_message_bytes.max(config.max_request_bytes.saturating_mul(2)),
-        // Peers post only while a stream is down; what strangers can make us hold is this times the size above.
-        max_posts: 8,
-        ..defaults
-    }
-}
-
-fn replica_options(config: &Config) -> ReplicaOptions {
-    ReplicaOptions {
-        max_request_bytes: config.max_request_bytes,
-        request_timeout: request_timeout(config),
-        quota: Quota::new(config.quota_backend_bytes),
-    }
-}
-
-/// Source: etcd `server/etcdserver/server.go` `NewServer`: three halves of an election time-out, in whole seconds.
-fn min_lease_ttl(config: &Config) -> i64 {
-    let ticks = u32::try_from(3 * config.election_ticks() / 2).unwrap_or(u32::MAX);
-    let least = config.heartbeat_interval.saturating_mul(ticks);
-    i64::try_from(least.as_millis().div_ceil(1000)).unwrap_or(etcd_lease::MAX_TTL).max(1)
-}
-
-/// The rules by which this member counts the time of leases when it leads.
-fn lease_rules(config: &Config) -> etcd_lease::Options {
-    /// Source: etcd `server/lease/lessor.go` `defaultLeaseCheckpointInterval`.
-    const CHECKPOINTS: Duration = Duration::from_secs(300);
-    let mut rules = etcd_lease::Options::default();
-    rules.min_ttl = min_lease_ttl(config);
-    // Checkpoints are always stored, as by etcd 3.6 and later, so that LeaseCheckpointPersist has nothing to add.
-    rules.checkpoint_interval = config.has_gate("LeaseCheckpoint").then_some(CHECKPOINTS);
-    rules.retry = request_timeout(config);
-    rules
-}
-
-fn lease_options(config: &Config) -> LeaseOptions {
-    LeaseOptions {
-        min_ttl: min_lease_ttl(config),
-        extend: config.election_timeout,
-        fast_keep_alive: config.has_gate("FastLeaseKeepAlive"),
-    }
-}
-
-/// Source: etcd `server/config/config.go` `ReqTimeout`.
-fn request_timeout(config: &Config) -> Duration {
-    Duration::from_secs(5) + 2 * config.election_timeout
 }

@@ -6,7 +6,7 @@ use etcd_api::{Error, RangeCursor, RangePlace, RangeTail};
 use etcd_mvcc::{Progress, RangeReader};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::replica::range_error;
+use super::errors::range_error;
 
 /// An open range, and the right to have one open.
 pub(super) struct Cursor {

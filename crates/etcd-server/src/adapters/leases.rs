@@ -1,26 +1,25 @@
 //! Leases as this member serves them: by itself while it leads, otherwise by asking the leader.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+mod parts;
+mod peers;
+mod permit;
 
-use async_trait::async_trait;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use etcd_api::Error;
-use etcd_apply::{Leases, Request, Response};
-use etcd_auth::Identity;
+use etcd_apply::{Request, Response};
 use etcd_consensus::Role;
 use etcd_lease::{LeaseId, RenewError, Renewed};
 use etcd_proto::etcdserverpb::{
     LeaseCheckpoint, LeaseCheckpointRequest, LeaseGrantRequest, LeaseGrantResponse, LeaseRevokeRequest,
     LeaseTimeToLiveResponse,
 };
-use etcd_transport::{LeaseClient, LeaseNode, LeaseQuestionError, LeaseRefusal};
-use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
-use tracing::debug;
 
+pub(crate) use self::parts::{LeaseOptions, LeaseParts};
 use super::ServerReplica;
-use super::replica::unexpected;
+use super::errors::unexpected;
 
 /// How long a question may wait until everything that was committed before it is applied.
 ///
@@ -29,85 +28,6 @@ const APPLY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Between two attempts to find a leader that answers.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// How this member treats leases.
-#[derive(Debug, Clone)]
-pub(crate) struct LeaseOptions {
-    /// Seconds; a grant of less is raised to it before it is proposed.
-    pub(crate) min_ttl: i64,
-    /// How much longer leases live when a new leader begins to count.
-    pub(crate) extend: Duration,
-    /// Whether a renewal need not wait for the state machine if the lease is known.
-    pub(crate) fast_keep_alive: bool,
-}
-
-/// What a replica needs for leases.
-pub(crate) struct LeaseParts {
-    book: Leases,
-    changed: Arc<Notify>,
-    client: LeaseClient,
-    options: LeaseOptions,
-    /// The moment that the book's times count from.
-    origin: Instant,
-    /// The term that this member counts in; 0 while it does not.
-    counts_in: AtomicU64,
-    expired: AtomicU64,
-}
-
-impl LeaseParts {
-    pub(crate) fn new(
-        book: Leases,
-        changed: Arc<Notify>,
-        client: LeaseClient,
-        options: LeaseOptions,
-    ) -> Self {
-        Self {
-            book,
-            changed,
-            client,
-            options,
-            origin: Instant::now(),
-            counts_in: AtomicU64::new(0),
-            expired: AtomicU64::new(0),
-        }
-    }
-
-    pub(crate) fn book(&self) -> &Leases {
-        &self.book
-    }
-
-    /// Told when a lease comes or goes.
-    pub(crate) fn changed(&self) -> &Notify {
-        &self.changed
-    }
-
-    pub(crate) fn now(&self) -> Duration {
-        self.origin.elapsed()
-    }
-
-    /// Begins to count, as the leader of this term.
-    pub(crate) fn promote(&self, term: u64) {
-        self.book.lock().promote(self.now(), self.options.extend);
-        self.counts_in.store(term, Ordering::Release);
-    }
-
-    /// Stops counting.
-    pub(crate) fn demote(&self) {
-        self.counts_in.store(0, Ordering::Release);
-        self.book.lock().demote();
-        // Whoever waits for the end of a lease has to ask the new leader.
-        self.changed.notify_waiters();
-    }
-
-    pub(crate) fn count_expired(&self) {
-        self.expired.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Leases that this member has revoked because their time was over.
-    pub(crate) fn expired(&self) -> u64 {
-        self.expired.load(Ordering::Relaxed)
-    }
-}
 
 /// Why this member cannot answer for the leader.
 enum Refusal {
@@ -137,53 +57,6 @@ impl ServerReplica {
 
     pub(super) fn lease_ids(&self) -> Vec<LeaseId> {
         self.leases().book.lock().list()
-    }
-
-    /// Whether whoever acts may write everything that a lease holds, and so keep it alive.
-    ///
-    /// # Source
-    /// etcd `server/etcdserver/v3_server.go` checkLeaseRenew.
-    pub(super) async fn permit_renewal(&self, id: i64) -> Result<(), Error> {
-        if !self.authority().state.is_enabled() {
-            return Ok(());
-        }
-        let keys = self.leases().book.keys(LeaseId::new(id));
-        let who = Box::pin(self.check(|users, who| {
-            if users.may_administer(who).is_ok() {
-                return Ok(());
-            }
-            keys.iter().try_for_each(|key| users.may_write(who, key, b""))
-        }))
-        .await?;
-        self.is_somebody(who.as_ref())?;
-        self.still(who.as_ref())
-    }
-
-    /// Whether whoever acts may read everything that leases hold. Gives who it is, for a second look afterwards.
-    ///
-    /// # Source
-    /// etcd `server/etcdserver/v3_server.go` checkLeaseTimeToLive, checkLeaseLeases.
-    pub(super) async fn permit_keys(&self, ids: &[LeaseId]) -> Result<Option<Identity>, Error> {
-        if !self.authority().state.is_enabled() {
-            return Ok(None);
-        }
-        let who = self
-            .check(|users, who| {
-                if users.may_administer(who).is_ok() {
-                    return Ok(());
-                }
-                let book = &self.leases().book;
-                let mut keys = ids.iter().flat_map(|id| book.keys(*id));
-                keys.try_for_each(|key| users.may_read(who, &key, b""))
-            })
-            .await?;
-        self.is_somebody(who.as_ref())?;
-        Ok(who)
-    }
-
-    /// Whoever asks about leases must have said who he is, even about one that holds nothing.
-    fn is_somebody(&self, who: Option<&Identity>) -> Result<(), Error> {
-        if who.is_none() && self.authority().state.is_enabled() { Err(Error::UserEmpty) } else { Ok(()) }
     }
 
     pub(super) async fn renew(&self, id: i64) -> Result<i64, Error> {
@@ -328,31 +201,6 @@ impl ServerReplica {
         (counted != 0 && status.role == Role::Leader && status.term == counted).then_some(counted)
     }
 
-    async fn renew_there(&self, urls: &[String], id: i64) -> Result<i64, Refusal> {
-        for url in urls {
-            match self.leases().client.renew(url, id, self.0.options.request_timeout).await {
-                Ok(ttl) => return Ok(ttl),
-                Err(error) => judge(url, &error)?,
-            }
-        }
-        Err(Refusal::NotPrimary)
-    }
-
-    async fn time_to_live_there(
-        &self,
-        urls: &[String],
-        id: i64,
-        keys: bool,
-    ) -> Result<LeaseTimeToLiveResponse, Refusal> {
-        for url in urls {
-            match self.leases().client.time_to_live(url, id, keys, self.0.options.request_timeout).await {
-                Ok(found) => return Ok(found),
-                Err(error) => judge(url, &error)?,
-            }
-        }
-        Err(Refusal::NotPrimary)
-    }
-
     fn leader(&self) -> Leader {
         let leader = self.0.raft.status().leader;
         if leader == self.0.member_id.get() {
@@ -382,41 +230,4 @@ enum Leader {
     Here,
     At(Vec<String>),
     None,
-}
-
-/// Whether an answer of the leader is final; anything else may be tried again.
-fn judge(url: &str, error: &LeaseQuestionError) -> Result<(), Refusal> {
-    match error {
-        LeaseQuestionError::Refused(LeaseRefusal::NotFound) => Err(Refusal::NotFound),
-        _ => {
-            debug!(url, %error, "the leader did not answer a question about a lease");
-            Ok(())
-        }
-    }
-}
-
-/// Answers other members, while this one leads.
-#[async_trait]
-impl LeaseNode for ServerReplica {
-    async fn renew(&self, id: i64) -> Result<i64, LeaseRefusal> {
-        if let Some(ttl) = self.renew_at_once(id) {
-            return Ok(ttl);
-        }
-        let renewed = timeout(self.0.options.request_timeout, self.renew_here(id)).await;
-        renewed.unwrap_or(Err(Refusal::Behind)).map_err(LeaseRefusal::from)
-    }
-
-    async fn time_to_live(&self, id: i64, keys: bool) -> Result<LeaseTimeToLiveResponse, LeaseRefusal> {
-        Ok(self.time_to_live_here(id, keys).await?)
-    }
-}
-
-impl From<Refusal> for LeaseRefusal {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::NotFound => Self::NotFound,
-            Refusal::NotPrimary => Self::NotPrimary,
-            Refusal::Behind | Refusal::Other(_) => Self::Behind,
-        }
-    }
 }

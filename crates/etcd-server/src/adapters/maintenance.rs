@@ -15,7 +15,7 @@ use etcd_storage::{Bucket, DefragmentError, Defragmented, Snapshot, Storage};
 use tracing::{info, warn};
 
 use super::ServerReplica;
-use super::replica::unexpected;
+use super::errors::unexpected;
 use crate::quota::Quota;
 
 /// How often a defragmentation that waits for its turn looks.

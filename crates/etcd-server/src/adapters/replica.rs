@@ -1,38 +1,35 @@
 //! The API's view of this member: proposals, reads and status.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_api::{Error, KeyspaceHash, RangeCursor, Replica, ReplicaStatus, Standing};
-use etcd_apply::{
-    AlarmState, ApplyError, ClusterState, DowngradeState, Envelope, Outcome, Request, Response,
-};
-use etcd_auth::Identity;
-use etcd_consensus::{Raft, SubmitError};
+use etcd_apply::{AlarmState, ClusterState, DowngradeState, Outcome, Request, Response};
+use etcd_consensus::Raft;
 use etcd_lease::LeaseId;
 use etcd_membership::{ClusterId, ClusterVersion, Member, MemberId};
-use etcd_mvcc::{CompactError, RangeError, Store, WriteError};
+use etcd_mvcc::{RangeError, Store};
 use etcd_proto::etcdserverpb::{
     AlarmMember, CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse,
     LeaseGrantRequest, LeaseGrantResponse, LeaseRevokeRequest, LeaseRevokeResponse, LeaseTimeToLiveRequest,
-    LeaseTimeToLiveResponse, PutRequest, PutResponse, RangeRequest, RangeResponse, RequestOp, ResponseHeader,
-    TxnRequest, TxnResponse, WatchCreateRequest, request_op,
+    LeaseTimeToLiveResponse, PutRequest, PutResponse, RangeRequest, RangeResponse, ResponseHeader,
+    TxnRequest, TxnResponse, WatchCreateRequest,
 };
 use etcd_storage::Storage;
 use etcd_watch::Hub;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::auth::{Authority, Caller, auth_error};
+use super::auth::{Authority, Caller};
 use super::cursor::Cursor;
+use super::errors::{range_error, submit_error, unexpected};
 use super::leases::LeaseParts;
+use super::ranges::{is_long, is_serializable, ranges};
 use crate::API_VERSION;
 use crate::quota::Quota;
 use crate::request_id::RequestIds;
-use crate::waiters::{Waiters, Waiting};
-
-/// A range of more keys than this leaves the connection's thread, so that other requests on it do not wait.
-const INLINE_KEYS: i64 = 256;
+use crate::waiters::Waiters;
 
 /// Before this version etcd's storage had no version of its own.
 const FIRST_STORAGE_VERSION: ClusterVersion = ClusterVersion::new(3, 6);
@@ -57,22 +54,18 @@ pub(crate) struct ReplicaOptions {
 pub(crate) struct ServerReplica(pub(super) Arc<Inner>, Caller);
 
 pub(super) struct Inner {
-    pub(super) cluster_id: ClusterId,
-    pub(super) member_id: MemberId,
-    pub(super) raft: Raft,
-    pub(super) store: Store,
-    hub: Hub,
-    pub(super) storage: Storage,
-    pub(super) cluster: ClusterState,
-    pub(super) alarms: AlarmState,
-    pub(super) downgrade: DowngradeState,
-    pub(super) authority: Arc<Authority>,
-    pub(super) waiters: Arc<Waiters<Outcome>>,
-    pub(super) ids: Arc<RequestIds>,
-    pub(super) leases: LeaseParts,
-    pub(super) long_reads: Semaphore,
-    pub(super) open_ranges: Arc<Semaphore>,
+    parts: Parts,
+    long_reads: Semaphore,
+    open_ranges: Arc<Semaphore>,
     pub(super) options: ReplicaOptions,
+}
+
+impl Deref for Inner {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
 }
 
 /// What a replica is made of.
@@ -94,40 +87,9 @@ pub(crate) struct Parts {
 
 impl ServerReplica {
     pub(crate) fn new(parts: Parts, options: ReplicaOptions) -> Self {
-        let Parts {
-            cluster_id,
-            member_id,
-            raft,
-            store,
-            hub,
-            storage,
-            cluster,
-            alarms,
-            downgrade,
-            authority,
-            waiters,
-            ids,
-            leases,
-        } = parts;
         let long_reads = Semaphore::new(LONG_READS);
-        let inner = Inner {
-            cluster_id,
-            member_id,
-            raft,
-            store,
-            hub,
-            storage,
-            cluster,
-            authority,
-            alarms,
-            downgrade,
-            waiters,
-            ids,
-            leases,
-            long_reads,
-            open_ranges: Arc::new(Semaphore::new(OPEN_RANGES)),
-            options,
-        };
+        let open_ranges = Arc::new(Semaphore::new(OPEN_RANGES));
+        let inner = Inner { parts, long_reads, open_ranges, options };
         Self(Arc::new(inner), Caller::default())
     }
 
@@ -151,60 +113,6 @@ impl ServerReplica {
         self.0.cluster_id
     }
 
-    /// Proposes a request of whoever the handle acts for, and waits until it is applied here.
-    pub(crate) async fn propose(&self, request: Request) -> Result<Response, Error> {
-        if !self.0.options.quota.admits(self.database_size(), &request) {
-            // Boxed, or every proposal would be larger by this rare one.
-            return Err(Box::pin(self.refuse_for_space()).await);
-        }
-        // Boxed, since it is seldom needed.
-        let who = if self.authority().state.is_enabled() { Box::pin(self.who()).await? } else { None };
-        self.propose_by(who, request).await
-    }
-
-    /// As [`ServerReplica::propose`], whatever the space.
-    pub(super) async fn propose_by(
-        &self,
-        who: Option<Identity>,
-        request: Request,
-    ) -> Result<Response, Error> {
-        self.submit(who, request).await?.map_err(apply_error)
-    }
-
-    /// Proposes a request and waits for its outcome.
-    pub(super) async fn submit(&self, who: Option<Identity>, request: Request) -> Result<Outcome, Error> {
-        let inner = &*self.0;
-        let id = inner.ids.next();
-        let entry = Envelope { id, who, request }.encode();
-        if entry.len() > inner.options.max_request_bytes {
-            return Err(Error::RequestTooLarge);
-        }
-        let mut waiting = inner.waiters.register(id);
-        inner.raft.propose(entry).map_err(submit_error)?;
-        self.outcome(&mut waiting).await
-    }
-
-    /// Proposes what only the leader of `term` may ask for, by itself and not for a client: it is never forwarded.
-    pub(super) async fn propose_as_leader(&self, request: Request, term: u64) -> Result<Response, Error> {
-        let inner = &*self.0;
-        let id = inner.ids.next();
-        let state = &self.authority().state;
-        let who = state.is_enabled().then(|| Identity::new(etcd_auth::ROOT, state.revision()));
-        let entry = Envelope { id, who, request }.encode();
-        let mut waiting = inner.waiters.register(id);
-        inner.raft.propose_as_leader(entry, term).map_err(submit_error)?;
-        self.outcome(&mut waiting).await?.map_err(apply_error)
-    }
-
-    async fn outcome(&self, waiting: &mut Waiting<'_, Outcome>) -> Result<Outcome, Error> {
-        let inner = &*self.0;
-        match timeout(inner.options.request_timeout, waiting.outcome()).await {
-            Ok(Some(outcome)) => Ok(outcome),
-            Ok(None) => Err(Error::Stopped),
-            Err(_elapsed) => Err(self.timed_out()),
-        }
-    }
-
     pub(super) async fn barrier(&self, serializable: bool) -> Result<(), Error> {
         if serializable {
             return Ok(());
@@ -214,11 +122,6 @@ impl ServerReplica {
             Ok(Err(error)) => Err(submit_error(error)),
             Err(_elapsed) => Err(self.timed_out()),
         }
-    }
-
-    /// A request that nobody answered: without a leader that is the likely reason.
-    pub(super) fn timed_out(&self) -> Error {
-        if self.0.raft.status().leader == 0 { Error::TimeoutLeaderFailed } else { Error::Timeout }
     }
 
     /// Reads on this thread, or, when it may take long, on one where blocking is allowed.
@@ -409,73 +312,4 @@ impl Replica for ServerReplica {
 
 fn header(revision: i64) -> Option<ResponseHeader> {
     Some(ResponseHeader { revision, ..ResponseHeader::default() })
-}
-
-fn is_long(request: &RangeRequest) -> bool {
-    let one_key = request.range_end.is_empty();
-    let bounded = request.limit > 0 && request.limit <= INLINE_KEYS;
-    !one_key && (!bounded || request.sort_target != 0 || request.sort_order != 0)
-}
-
-/// Whether all ranges of a read-only transaction may be served from local data.
-fn is_serializable(txn: &TxnRequest) -> bool {
-    ops(txn).all(|op| match &op.request {
-        Some(request_op::Request::RequestRange(range)) => range.serializable,
-        _ => false,
-    })
-}
-
-fn ranges(txn: &TxnRequest) -> impl Iterator<Item = &RangeRequest> {
-    ops(txn).filter_map(|op| match &op.request {
-        Some(request_op::Request::RequestRange(range)) => Some(range),
-        _ => None,
-    })
-}
-
-fn ops(txn: &TxnRequest) -> impl Iterator<Item = &RequestOp> {
-    txn.success.iter().chain(&txn.failure)
-}
-
-pub(super) fn unexpected(response: &Response) -> Error {
-    Error::Unknown(format!("etcdserver: unexpected outcome {response:?}").into())
-}
-
-fn submit_error(error: SubmitError) -> Error {
-    match error {
-        SubmitError::TooManyRequests => Error::TooManyRequests,
-        _ => Error::Stopped,
-    }
-}
-
-fn apply_error(error: ApplyError) -> Error {
-    match error {
-        ApplyError::Write(error) => write_error(error),
-        ApplyError::Compact(CompactError::Compacted) => Error::Compacted,
-        ApplyError::Compact(CompactError::FutureRevision) => Error::FutureRevision,
-        ApplyError::LeaseNotFound => Error::LeaseNotFound,
-        ApplyError::Auth(error) => auth_error(error),
-        ApplyError::NoSpace => Error::NoSpace,
-        ApplyError::Corrupt => Error::Corrupt,
-        ApplyError::LeaseExists => Error::LeaseExists,
-        ApplyError::LeaseTtlTooLarge => Error::LeaseTtlTooLarge,
-        other => Error::Unknown(format!("etcdserver: {other}").into()),
-    }
-}
-
-fn write_error(error: WriteError) -> Error {
-    match error {
-        WriteError::KeyNotFound => Error::KeyNotFound,
-        WriteError::Range(error) => range_error(error),
-        other => Error::Unknown(format!("etcdserver: {other}").into()),
-    }
-}
-
-pub(super) fn range_error(error: RangeError) -> Error {
-    match error {
-        RangeError::Compacted => Error::Compacted,
-        RangeError::FutureRevision => Error::FutureRevision,
-        // A snapshot from the leader is being put in place: the client may ask again, here or elsewhere.
-        RangeError::Missing { .. } => Error::Timeout,
-        other => Error::Unknown(format!("etcdserver: {other}").into()),
-    }
 }

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use super::auth_error;
 use crate::adapters::ServerReplica;
-use crate::adapters::replica::unexpected;
+use crate::adapters::errors::unexpected;
 
 /// How often a login is made again because users and roles changed meanwhile.
 const ATTEMPTS: usize = 16;
