@@ -37,6 +37,19 @@ pub(crate) struct Connection {
     sender: SendRequest<Body>,
 }
 
+impl Connection {
+    /// Connects to `address` (host:port), without TLS, within the current runtime.
+    pub(crate) async fn open(address: &str) -> anyhow::Result<Self> {
+        let sender = async { anyhow::Ok(shake(plain(address).await?).await?) }.await;
+        Ok(Self { sender: sender.with_context(|| format!("cannot connect to {address}"))? })
+    }
+
+    /// Sends a request; its answer is read by the caller.
+    pub(crate) async fn send(&self, request: Request<Body>) -> hyper::Result<Response<Incoming>> {
+        self.sender.clone().send_request(request).await
+    }
+}
+
 /// A client on one connection.
 #[derive(Clone)]
 pub(crate) struct Client {

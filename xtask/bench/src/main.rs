@@ -8,6 +8,7 @@ mod compare;
 mod connection;
 mod handshakes;
 mod keys;
+mod list;
 mod load;
 mod measures;
 mod options;
@@ -30,6 +31,7 @@ use crate::options::{Cli, Command};
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Handshakes(options) => handshakes::run(&options),
+        Command::List(options) => list::run(&options),
         Command::Suite(options) => suite::run(&options),
         Command::Put(options) => compare::run(&options.into_put()),
         Command::Range(options) => compare::run(&options.into_range()),

@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Watch(Watch),
     /// Make full TLS handshakes with one member
     Handshakes(Handshakes),
+    /// List a large keyspace while others write, and see what that costs them and the members' memory
+    List(List),
     /// Run the table of docs/benchmarks.md and print it as Markdown
     Suite(Suite),
 }
@@ -123,6 +125,31 @@ pub(crate) struct Handshakes {
     /// The server to start [default: $ETCD_BIN]
     #[arg(long, value_name = "PATH")]
     pub(crate) binary: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Pairs that are listed
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub(crate) pairs: u64,
+    /// Bytes of a value
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(0..=10_000))]
+    pub(crate) val_size: u64,
+    /// Puts a second, of one client
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub(crate) rate: u64,
+    /// Seconds that each half takes: puts alone, and puts beside lists
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// The server to start [default: $ETCD_BIN]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) binary: Option<PathBuf>,
+}
+
+impl List {
+    pub(crate) fn time(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
 }
 
 /// How reads are asked for.
@@ -308,7 +335,7 @@ mod tests {
             Command::Txn(txn) => Ok(txn.into_txn()),
             Command::Mixed(mixed) => Ok(mixed.into_mixed()),
             Command::Watch(watch) => Ok(watch.into_watch()),
-            Command::Suite(_) | Command::Handshakes(_) => Err("no load".into()),
+            Command::Suite(_) | Command::Handshakes(_) | Command::List(_) => Err("no load".into()),
         }
     }
 
