@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 
 pub use metrics::Requests;
 pub use metrics::register as register_metrics;
-pub use stats::{Follower, LeaderInfo, LeaderStats, SelfStats};
+pub use stats::{Follower, Latency, LeaderInfo, LeaderStats, SelfStats, SendCounts};
 
 use crate::{Error, Replica};
 

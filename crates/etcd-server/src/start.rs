@@ -203,7 +203,8 @@ async fn run(
     metrics::register(&mut registry, raft.clone(), store, storage.clone(), users.clone(), slow_apply);
     metrics::register_leases(&mut registry, replica.clone());
     metrics::register_watch(&mut registry, hub.clone());
-    let v2 = ServerV2::new(config.name.clone(), v2_keys, raft.clone(), replica.clone(), users);
+    let v2 =
+        ServerV2::new(config.name.clone(), v2_keys, raft.clone(), transport.clone(), replica.clone(), users);
     let v2_requests = etcd_api::v2::register_metrics(&mut registry, v2.clone());
     let mut api = Api::new(replica.clone(), api_options(config), api_metrics, Arc::new(registry));
     if config.enable_v2 {

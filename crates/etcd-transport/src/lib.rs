@@ -62,6 +62,7 @@ mod net;
 mod rate;
 mod serve;
 mod shared;
+mod traffic;
 mod url;
 mod version;
 
@@ -74,5 +75,6 @@ pub use node::{Node, ReceiveError, SnapshotSource};
 pub use options::Options;
 pub use peer::{PeerFailure, PeerStatus};
 pub use serve::{Limits, Security, serve};
+pub use traffic::{Appends, Sending};
 pub use transport::Transport;
 pub use url::UrlError;

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::metrics::Metrics;
 use crate::net::Connector;
 use crate::rate::Occasionally;
+use crate::traffic::AppendsLog;
 use crate::{Identity, Node, Options};
 
 pub(crate) struct Shared {
@@ -24,6 +25,9 @@ pub(crate) struct Shared {
     pub(crate) cancel: CancellationToken,
     pub(crate) tasks: TaskTracker,
     pub(crate) snapshot_sends: Arc<Semaphore>,
+    /// Messages with entries, out and in.
+    pub(crate) sent_appends: AppendsLog,
+    pub(crate) received_appends: AppendsLog,
     runtime: Handle,
     mismatches: Occasionally,
 }
@@ -40,6 +44,8 @@ impl Shared {
             metrics,
             cancel: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            sent_appends: AppendsLog::default(),
+            received_appends: AppendsLog::default(),
             runtime: Handle::current(),
             mismatches: Occasionally::default(),
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use etcd_membership::MemberId;
@@ -14,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::node::SnapshotSource;
 use crate::peer::{Peer, PeerStatus, Role};
 use crate::shared::Shared;
+use crate::traffic::{Appends, Sending};
 use crate::url::{PeerUrl, UrlError};
 use crate::{Identity, Node, Options};
 
@@ -143,6 +145,21 @@ impl Transport {
             self.inner.peers().members.values().map(|peer| peer.status()).collect();
         status.sort_by_key(|peer| peer.id);
         status
+    }
+
+    /// How sending entries to each member has gone, by id.
+    pub fn sending(&self) -> Vec<(MemberId, Sending)> {
+        let peers = self.inner.peers();
+        let mut sending: Vec<_> =
+            peers.members.iter().map(|(id, peer)| (MemberId::new(*id), peer.sending())).collect();
+        sending.sort_by_key(|(id, _)| *id);
+        sending
+    }
+
+    /// Messages with entries that went to other members, and those that came from them.
+    pub fn appends(&self) -> (Appends, Appends) {
+        let (shared, now) = (&self.inner.shared, Instant::now());
+        (shared.sent_appends.read(now), shared.received_appends.read(now))
     }
 
     /// The routes of the peer port. Add more with [`Router::route`]; a path that nobody serves is answered with 404.

@@ -26,6 +26,29 @@ pub struct SelfStats {
     /// Who leads.
     #[serde(rename = "leaderInfo")]
     pub leader: LeaderInfo,
+    /// Messages with entries that came from a leader.
+    #[serde(rename = "recvAppendRequestCnt")]
+    pub received: u64,
+    /// The same, a second; left out when it is 0, as the other rates are.
+    #[serde(rename = "recvPkgRate", skip_serializing_if = "is_zero")]
+    pub received_per_second: f64,
+    /// Their bytes, a second.
+    #[serde(rename = "recvBandwidthRate", skip_serializing_if = "is_zero")]
+    pub received_bytes_per_second: f64,
+    /// Messages with entries that went to followers.
+    #[serde(rename = "sendAppendRequestCnt")]
+    pub sent: u64,
+    /// The same, a second.
+    #[serde(rename = "sendPkgRate", skip_serializing_if = "is_zero")]
+    pub sent_per_second: f64,
+    /// Their bytes, a second.
+    #[serde(rename = "sendBandwidthRate", skip_serializing_if = "is_zero")]
+    pub sent_bytes_per_second: f64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(rate: &f64) -> bool {
+    *rate == 0.0
 }
 
 /// Who leads, and since when.
@@ -49,14 +72,43 @@ pub struct LeaderStats {
     pub followers: BTreeMap<String, Follower>,
 }
 
-/// How far a follower is. etcd measures the posts of its oldest peer protocol here; nothing is sent that way now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// How a follower fares.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Follower {
-    /// Whether it was heard of lately.
+    /// How long sending took.
+    pub latency: Latency,
+    /// How often it went well.
+    pub counts: SendCounts,
+    /// Beyond etcd: whether it was heard of lately.
     pub active: bool,
-    /// The highest index of the log that it has.
+    /// Beyond etcd: the highest index of the log that it has.
     #[serde(rename = "matchIndex")]
     pub matched: u64,
+}
+
+/// Milliseconds that sending messages with entries took.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Latency {
+    /// The newest.
+    pub current: f64,
+    /// The mean.
+    pub average: f64,
+    /// The standard deviation.
+    #[serde(rename = "standardDeviation")]
+    pub deviation: f64,
+    /// The shortest; before the first one 2^63, as in etcd.
+    pub minimum: f64,
+    /// The longest.
+    pub maximum: f64,
+}
+
+/// Messages with entries to a follower.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SendCounts {
+    /// Those that could not be sent.
+    pub fail: u64,
+    /// Those that were.
+    pub success: u64,
 }
 
 pub(super) async fn own<R: Replica, V: V2>(

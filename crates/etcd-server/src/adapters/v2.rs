@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use etcd_api::v2::{Follower, LeaderInfo, LeaderStats, SelfStats, V2, WriteError};
+use etcd_api::v2::{Follower, Latency, LeaderInfo, LeaderStats, SelfStats, SendCounts, V2, WriteError};
 use etcd_apply::{ApplyError, AuthState, Request, Response, V2Keys};
 use etcd_consensus::{Raft, Role};
 use etcd_membership::MemberId;
 use etcd_proto::etcdserverpb;
+use etcd_transport::{Sending, Transport};
 use etcd_v2store::{Event, Sink, Stats, View, Watch, WatchId, WatchOptions};
 use parking_lot::Mutex;
 use time::OffsetDateTime;
@@ -24,6 +25,7 @@ struct Inner {
     name: String,
     keys: V2Keys,
     raft: Raft,
+    transport: Transport,
     replica: ServerReplica,
     users: AuthState,
     started: SystemTime,
@@ -36,12 +38,13 @@ impl ServerV2 {
         name: String,
         keys: V2Keys,
         raft: Raft,
+        transport: Transport,
         replica: ServerReplica,
         users: AuthState,
     ) -> Self {
         let started = SystemTime::now();
         let leader = Mutex::new((0, started));
-        Self(Arc::new(Inner { name, keys, raft, replica, users, started, leader }))
+        Self(Arc::new(Inner { name, keys, raft, transport, replica, users, started, leader }))
     }
 
     pub(crate) fn keys(&self) -> &V2Keys {
@@ -104,6 +107,7 @@ impl V2 for ServerV2 {
         let status = self.0.raft.status();
         self.note_leader(status.leader);
         let (leader, since) = *self.0.leader.lock();
+        let (sent, received) = self.0.transport.appends();
         let state = if status.role == Role::Leader { "StateLeader" } else { "StateFollower" };
         SelfStats {
             name: self.0.name.clone(),
@@ -115,6 +119,12 @@ impl V2 for ServerV2 {
                 uptime: go_duration(since.elapsed().unwrap_or_default()),
                 start_time: rfc3339(since),
             },
+            received: received.count,
+            received_per_second: received.messages_per_second,
+            received_bytes_per_second: received.bytes_per_second,
+            sent: sent.count,
+            sent_per_second: sent.messages_per_second,
+            sent_bytes_per_second: sent.bytes_per_second,
         }
     }
 
@@ -124,15 +134,25 @@ impl V2 for ServerV2 {
             return None;
         }
         let progress = self.0.raft.progress().await?;
-        let others = progress.into_iter().filter(|member| member.id != own);
-        let followers: BTreeMap<String, Follower> = others
-            .map(|member| {
-                let follower = Follower { active: member.active, matched: member.matched };
-                (MemberId::new(member.id).to_string(), follower)
+        let progress: BTreeMap<u64, _> = progress.into_iter().map(|member| (member.id, member)).collect();
+        let followers: BTreeMap<String, Follower> = self
+            .0
+            .transport
+            .sending()
+            .into_iter()
+            .filter_map(|(id, sending)| {
+                let member = progress.get(&id.get())?;
+                Some((id.to_string(), follower(sending, member.active, member.matched)))
             })
             .collect();
         Some(LeaderStats { leader: MemberId::new(own).to_string(), followers })
     }
+}
+
+fn follower(sending: Sending, active: bool, matched: u64) -> Follower {
+    let Sending { current, average, deviation, minimum, maximum, success, fail, .. } = sending;
+    let latency = Latency { current, average, deviation, minimum, maximum };
+    Follower { latency, counts: SendCounts { fail, success }, active, matched }
 }
 
 fn rfc3339(time: SystemTime) -> String {

@@ -7,7 +7,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use etcd_membership::MemberId;
 use etcd_proto::prost::Message as _;
-use etcd_proto::raftpb::Message;
+use etcd_proto::raftpb::{Message, MessageType};
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use tokio::time::timeout;
@@ -47,6 +47,9 @@ async fn take(port: &Port, request: Request) -> Result<Response, Refused> {
         peer.metrics().received_bytes.inc_by(size);
     }
     port.accept(&message)?;
+    if message.r#type == MessageType::MsgApp as i32 {
+        shared.received_appends.note(1, size, std::time::Instant::now());
+    }
     match shared.node.receive(vec![message]).await {
         Ok(()) => Ok(no_content()),
         Err(_) => Err(refused(StatusCode::INTERNAL_SERVER_ERROR, "error processing raft message")),

@@ -23,6 +23,7 @@ use crate::codec::StreamKind;
 use crate::metrics::PeerMetrics;
 use crate::node::SnapshotSource;
 use crate::shared::Shared;
+use crate::traffic::{Sending, SendingLog};
 use crate::url::{PeerUrl, UrlPicker};
 use crate::{Node, Options};
 
@@ -45,6 +46,7 @@ pub(crate) struct Peer {
     urls: UrlPicker,
     status: Status,
     metrics: PeerMetrics,
+    sending: SendingLog,
     msgapp: Outbox,
     message: Outbox,
     pipeline: mpsc::Sender<Message>,
@@ -64,6 +66,7 @@ impl Peer {
             urls: UrlPicker::new(urls),
             status: Status::new(id, metrics.clone()),
             metrics,
+            sending: SendingLog::default(),
             msgapp: Outbox::new(options.stream_queue, options.stream_queue_bytes),
             message: Outbox::new(options.stream_queue, options.stream_queue_bytes),
             pipeline,
@@ -150,6 +153,10 @@ impl Peer {
 
     pub(crate) fn status(&self) -> PeerStatus {
         self.status.snapshot(self.urls.all())
+    }
+
+    pub(crate) fn sending(&self) -> Sending {
+        self.sending.read()
     }
 
     pub(crate) fn metrics(&self) -> &PeerMetrics {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use etcd_proto::raftpb::Message;
 use parking_lot::Mutex;
@@ -21,6 +22,8 @@ pub(crate) struct Outbox {
 struct State {
     queue: VecDeque<Message>,
     bytes: usize,
+    /// When the first of them was queued.
+    since: Option<Instant>,
     /// Names the connection that may take from the queue.
     generation: u64,
     attached: bool,
@@ -55,6 +58,9 @@ impl Outbox {
         let too_large = state.bytes.saturating_add(size) > self.max_bytes && !state.queue.is_empty();
         if state.queue.len() >= self.max_messages || too_large {
             return Pushed::Full;
+        }
+        if state.queue.is_empty() {
+            state.since = Some(Instant::now());
         }
         state.bytes += size;
         state.queue.extend(message.take());
@@ -102,13 +108,14 @@ impl Outbox {
         Some(state.clear())
     }
 
-    /// Moves everything that waits into `batch`, which is empty. `None` tells this connection to end.
+    /// Moves everything that waits into `batch`, which is empty, and tells since when the first of it waits. `None`
+    /// tells this connection to end.
     pub(crate) fn poll_take(
         &self,
         generation: u64,
         batch: &mut VecDeque<Message>,
         cx: &Context<'_>,
-    ) -> Poll<Option<()>> {
+    ) -> Poll<Option<Instant>> {
         let mut state = self.state.lock();
         if state.generation != generation || !state.attached {
             return Poll::Ready(None);
@@ -125,7 +132,7 @@ impl Outbox {
             *batch = VecDeque::new();
         }
         std::mem::swap(&mut state.queue, batch);
-        Poll::Ready(Some(()))
+        Poll::Ready(Some(state.since.take().unwrap_or_else(Instant::now)))
     }
 
     /// Ends the connection and takes no other.

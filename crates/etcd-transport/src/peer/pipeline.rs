@@ -12,7 +12,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, StatusCode};
 use http_body_util::Full;
 use tokio::sync::{Mutex, mpsc};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::Peer;
 use crate::exchange::{Exchange, ExchangeError, request};
@@ -38,7 +38,7 @@ impl Worker {
     async fn deliver(&mut self, message: &Message) {
         let body = Bytes::from(message.encode_to_vec());
         let size = body.len() as u64;
-        let url = self.peer.urls.pick();
+        let (url, start) = (self.peer.urls.pick(), Instant::now());
         let outcome = timeout(self.peer.options().request_timeout, self.post(&url, body)).await;
         let outcome = outcome.unwrap_or(Err(ExchangeError::Timeout));
         let peer = &self.peer;
@@ -47,6 +47,10 @@ impl Worker {
             Ok(()) => {
                 peer.status.activate();
                 peer.metrics.sent_bytes.inc_by(size);
+                peer.sending.succeed(1, start.elapsed());
+                if message.r#type == MessageType::MsgApp as i32 {
+                    peer.shared.sent_appends.note(1, size, start.into_std());
+                }
             }
             Err(error) => {
                 self.open = None;
@@ -54,6 +58,7 @@ impl Worker {
                 peer.status.deactivate("post", url.as_str(), &error.to_string());
                 peer.shared.heed(peer.id, &error, false);
                 peer.lose();
+                peer.sending.fail();
                 if snapshot {
                     peer.node().report_snapshot(peer.id, false);
                 }

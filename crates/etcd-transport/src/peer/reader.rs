@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use etcd_proto::raftpb::Message;
@@ -80,7 +80,7 @@ async fn open(peer: &Peer, kind: StreamKind, url: &PeerUrl) -> Result<Stream, Ex
     }
     check_version(response.headers())?;
     let decoder = Decoder::new(kind, peer.shared.identity.member, peer.id, peer.options().max_message_bytes);
-    Ok(Stream::new(exchange, response.into_body(), decoder, patience))
+    Ok(Stream::new(exchange, response.into_body(), decoder, kind, patience))
 }
 
 fn check_version(headers: &HeaderMap) -> Result<(), ExchangeError> {
@@ -91,6 +91,7 @@ struct Stream {
     exchange: Exchange<Empty<Bytes>>,
     body: Incoming,
     decoder: Decoder,
+    kind: StreamKind,
     /// Ticks each half of the time that the peer may be silent.
     silence: Interval,
     /// Ticks since the peer was last heard.
@@ -103,11 +104,12 @@ impl Stream {
         exchange: Exchange<Empty<Bytes>>,
         body: Incoming,
         decoder: Decoder,
+        kind: StreamKind,
         read_timeout: Duration,
     ) -> Self {
         let mut silence = interval(read_timeout / 2);
         silence.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { exchange, body, decoder, silence, silent: 0, received: 0 }
+        Self { exchange, body, decoder, kind, silence, silent: 0, received: 0 }
     }
 
     /// Hands messages to the node until the stream ends.
@@ -115,8 +117,12 @@ impl Stream {
         loop {
             let mut messages = Vec::new();
             let outcome = std::future::poll_fn(|cx| self.poll_batch(cx, &mut messages)).await;
-            peer.metrics.received_bytes.inc_by(std::mem::take(&mut self.received));
+            let received = std::mem::take(&mut self.received);
+            peer.metrics.received_bytes.inc_by(received);
             if !messages.is_empty() {
+                if self.kind == StreamKind::MsgApp {
+                    peer.shared.received_appends.note(messages.len() as u64, received, Instant::now());
+                }
                 if let Err(error) = peer.node().receive(messages).await {
                     peer.metrics.received_failures.inc();
                     return ReadError::Receive(error);

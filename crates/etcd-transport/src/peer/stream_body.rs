@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use bytes::Bytes;
 use etcd_proto::raftpb::Message;
@@ -24,6 +25,8 @@ pub(crate) struct StreamBody {
     generation: u64,
     encoder: Encoder,
     batch: VecDeque<Message>,
+    /// Since when the first of the batch waits.
+    since: Instant,
     heartbeat: Interval,
 }
 
@@ -33,14 +36,23 @@ impl StreamBody {
         let generation = peer.attach(kind)?;
         let mut heartbeat = interval(peer.options().read_timeout / 3);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Some(Self { peer, kind, generation, encoder: Encoder::new(kind), batch: VecDeque::new(), heartbeat })
+        let (encoder, batch) = (Encoder::new(kind), VecDeque::new());
+        Some(Self { peer, kind, generation, encoder, batch, since: Instant::now(), heartbeat })
     }
 
     /// Encodes from the batch until it is empty or enough for one write.
     fn encode(&mut self) {
+        let (before, waiting) = (self.encoder.pending(), self.batch.len());
         while self.encoder.pending() < BATCH {
             let Some(message) = self.batch.pop_front() else { break };
             self.encoder.encode(&message);
+        }
+        if self.kind == StreamKind::MsgApp && waiting > 0 {
+            let now = Instant::now();
+            let messages = (waiting - self.batch.len()) as u64;
+            self.peer.sending.succeed(messages, now.saturating_duration_since(self.since));
+            let bytes = (self.encoder.pending() - before) as u64;
+            self.peer.shared.sent_appends.note(messages, bytes, now);
         }
     }
 }
@@ -61,7 +73,7 @@ impl Body for StreamBody {
             }
             if this.batch.is_empty() {
                 match this.peer.outbox(this.kind).poll_take(this.generation, &mut this.batch, cx) {
-                    Poll::Ready(Some(())) => {}
+                    Poll::Ready(Some(since)) => this.since = since,
                     Poll::Ready(None) => return Poll::Ready(None),
                     Poll::Pending => {
                         ready!(this.heartbeat.poll_tick(cx));

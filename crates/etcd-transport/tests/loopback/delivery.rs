@@ -31,6 +31,14 @@ async fn two_members_exchange_messages_in_order() {
     }
     a.node.until("500 messages", |notes| (notes.messages.len() == 500).then_some(())).await;
     assert_eq!(a.node.notes.lock().unreachable, []);
+    let (sent, _) = a.transport.appends();
+    let (_, received) = b.transport.appends();
+    assert_eq!((sent.count, received.count), (500, 500), "heartbeats do not count");
+    let sending = a.transport.sending();
+    let [(to, sending)] = sending[..] else { panic!("{sending:?}") };
+    assert_eq!((to, sending.success, sending.fail), (b.id, 500, 0));
+    assert!(0.0 < sending.minimum && sending.minimum <= sending.average, "{sending:?}");
+    assert!(sending.average <= sending.maximum && sending.current <= sending.maximum, "{sending:?}");
     a.stop().await;
     b.stop().await;
 }

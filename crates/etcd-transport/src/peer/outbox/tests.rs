@@ -32,7 +32,7 @@ fn take(outbox: &Outbox, generation: u64, waker: &Waker) -> Poll<Option<usize>> 
     let mut batch = VecDeque::new();
     outbox
         .poll_take(generation, &mut batch, &Context::from_waker(waker))
-        .map(|open| open.map(|()| batch.len()))
+        .map(|open| open.map(|_since| batch.len()))
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod differential;
 mod discovery;
-mod http;
+pub(crate) mod http;
 mod keys;
 mod replication;
+mod stats;
