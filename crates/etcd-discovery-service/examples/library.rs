@@ -11,6 +11,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let service = Service::new(Storage::new([endpoint])?, Options::default());
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("curl 'http://{}/new?size=3'", listener.local_addr()?);
-    serve(listener, service.router(), CancellationToken::new()).await;
+    serve(listener, service.router(), None, CancellationToken::new()).await;
     Ok(())
 }

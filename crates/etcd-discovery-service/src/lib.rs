@@ -17,6 +17,7 @@
 //! The public service, `etcd-io/discoveryserver`, for routes and texts; etcd 3.4's client for what it relies on.
 
 mod assets;
+mod certificates;
 mod embedded;
 mod home;
 mod limit;
@@ -30,6 +31,7 @@ mod service;
 mod storage;
 mod token;
 
+pub use certificates::keep_certificates;
 pub use embedded::{EmbeddedError, EmbeddedMember, EmbeddedOptions};
 pub use limit::{Rate, RateLimiter};
 pub use listen::serve;

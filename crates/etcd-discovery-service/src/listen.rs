@@ -1,13 +1,15 @@
-//! The port: accepts connections, bounded in number and time.
+//! The port: accepts connections, with TLS or without, bounded in number and time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
+use etcd_tls::Acceptor;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -26,8 +28,9 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between two attempts to accept that failed.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves `router` over HTTP/1.1 until `drain` is cancelled; open requests then have a moment to finish.
-pub async fn serve(listener: TcpListener, router: Router, drain: CancellationToken) {
+/// Serves `router` over HTTP/1.1, with TLS when there is a `tls`, until `drain` is cancelled; open requests then have a
+/// moment to finish.
+pub async fn serve(listener: TcpListener, router: Router, tls: Option<Acceptor>, drain: CancellationToken) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let connections = TaskTracker::new();
     loop {
@@ -40,10 +43,15 @@ pub async fn serve(listener: TcpListener, router: Router, drain: CancellationTok
         };
         match accepted {
             Ok((stream, remote)) => {
-                let (router, drain) = (router.clone(), drain.clone());
+                let (router, tls, drain) = (router.clone(), tls.clone(), drain.clone());
                 connections.spawn(async move {
                     let _slot = slot;
-                    connection(stream, remote, router, drain).await;
+                    let Some(tls) = tls else { return connection(stream, remote, router, drain).await };
+                    // A handshake that fails is logged there.
+                    let handshake = drain.run_until_cancelled(tls.accept(stream, remote)).await;
+                    if let Some(Ok(stream)) = handshake {
+                        connection(stream, remote, router, drain.clone()).await;
+                    }
                 });
             }
             Err(error) => {
@@ -57,12 +65,10 @@ pub async fn serve(listener: TcpListener, router: Router, drain: CancellationTok
     connections.wait().await;
 }
 
-async fn connection(
-    stream: TcpStream,
-    remote: std::net::SocketAddr,
-    router: Router,
-    drain: CancellationToken,
-) {
+async fn connection<S>(stream: S, remote: std::net::SocketAddr, router: Router, drain: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ConnectInfo(remote));
         router.clone().oneshot(request)

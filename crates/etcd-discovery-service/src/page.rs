@@ -49,7 +49,7 @@ pub(crate) fn token(url: &str, registry: &Registry, now: i64) -> String {
     }
     if let Some(expires) = expires {
         let _infallible =
-            writeln!(body, "<p class=\"soft\">This token goes at {}.</p>", time_tag(expires, expires));
+            writeln!(body, "<p class=\"soft\">This token expires at {}.</p>", time_tag(expires, expires));
     }
     body += "</main>";
     document(&format!("{count} of {size} members"), &body, !registry.is_full())
@@ -80,10 +80,11 @@ pub(crate) fn home(base: &str, max_size: usize) -> String {
 }
 
 fn headline(count: usize, size: usize) -> String {
-    if count == size {
-        format!("All {size} members registered")
-    } else {
-        format!("{count} of {size} members registered")
+    match (count, size) {
+        (1, 1) => "The only member registered".to_owned(),
+        (_, 1) => "The only member is missing".to_owned(),
+        _ if count == size => format!("All {size} members registered"),
+        _ => format!("{count} of {size} members registered"),
     }
 }
 
@@ -130,7 +131,7 @@ fn command(url: &str, members: &[Registered]) -> String {
     let mut names = (0..=members.len()).map(|number| format!("infra{number}"));
     let free = names.find(|name| members.iter().all(|member| member.name != *name)).unwrap_or_default();
     format!(
-        "IP=10.0.1.10   # this host's address\n\
+        "IP=…   # this host's address\n\
          etcd --name {free} \\\n  --initial-advertise-peer-urls http://$IP:2380 \\\n  \
          --listen-peer-urls http://$IP:2380 \\\n  --listen-client-urls http://$IP:2379,http://127.0.0.1:2379 \\\n  \
          --advertise-client-urls http://$IP:2379 \\\n  --discovery {url}"
@@ -212,7 +213,9 @@ mod tests {
     #[test]
     fn a_full_cluster_has_no_next_member_and_late_ones_are_marked() {
         let page = token("http://d/abc", &registry(1, &["infra0", "late"]), 0);
-        assert!(page.contains("All 1 members registered") && page.contains("too late: the cluster is full"));
+        assert!(
+            page.contains("The only member registered") && page.contains("too late: the cluster is full")
+        );
         assert!(!page.contains("Start the next member") && !page.contains("refresh"));
     }
 

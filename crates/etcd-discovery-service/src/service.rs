@@ -24,6 +24,8 @@ use crate::{assets, home, new, page, proxy, registry};
 pub struct Options {
     /// The address that clients know, such as `https://discovery.example.com`; none takes it from each request.
     pub base_url: Option<String>,
+    /// Whether clients come over TLS: URLs made from their requests are `https` then.
+    pub is_secure: bool,
     /// The largest cluster.
     pub max_size: usize,
     /// How long a token lives.
@@ -49,6 +51,7 @@ impl Default for Options {
         let minute = Duration::from_secs(60);
         Self {
             base_url: None,
+            is_secure: false,
             max_size: 64,
             token_ttl: Duration::from_secs(7 * 24 * 60 * 60),
             max_late_members: 64,
@@ -117,7 +120,8 @@ impl Shared {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let is_host =
             |host: &&str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte));
-        format!("http://{}", host.filter(is_host).unwrap_or("localhost"))
+        let scheme = if self.options.is_secure { "https" } else { "http" };
+        format!("{scheme}://{}", host.filter(is_host).unwrap_or("localhost"))
     }
 
     /// Whose request it is.

@@ -77,11 +77,30 @@ impl<'a> Request<'a> {
 }
 
 impl Storage {
-    /// A client of the cluster at these URLs, such as `http://127.0.0.1:2379`.
+    /// A client of the cluster at these URLs, such as `http://127.0.0.1:2379`. Where they are `https`, the system's
+    /// certificates are trusted.
     ///
     /// # Errors
     /// Without endpoints, or when TLS cannot be set up.
     pub fn new(endpoints: impl IntoIterator<Item = String>) -> Result<Self, StorageError> {
+        Self::made(endpoints, None)
+    }
+
+    /// The same; `tls` says whom to trust, and what to show.
+    ///
+    /// # Errors
+    /// Without endpoints, or when TLS cannot be set up.
+    pub fn with_tls(
+        endpoints: impl IntoIterator<Item = String>,
+        tls: rustls::ClientConfig,
+    ) -> Result<Self, StorageError> {
+        Self::made(endpoints, Some(tls))
+    }
+
+    fn made(
+        endpoints: impl IntoIterator<Item = String>,
+        tls: Option<rustls::ClientConfig>,
+    ) -> Result<Self, StorageError> {
         let endpoints: Arc<[String]> =
             endpoints.into_iter().map(|url| url.trim_end_matches('/').to_owned()).collect();
         if endpoints.is_empty() {
@@ -89,7 +108,11 @@ impl Storage {
         }
         // Fails when the process has one already, which is as good.
         let _already = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
+        let builder = match tls {
+            Some(tls) => reqwest::Client::builder().tls_backend_preconfigured(tls),
+            None => reqwest::Client::builder(),
+        };
+        let client = builder
             .connect_timeout(CONNECT_TIMEOUT)
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

@@ -13,6 +13,18 @@ pub fn server() -> PathBuf {
     etcd_testkit::server_binary().unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// The `etcd-discovery-service` beside it: what `ETCD_DISCOVERY_SERVICE_BIN` names, or its neighbour.
+///
+/// # Panics
+/// When there is none: `cargo xtask test` builds it.
+#[must_use]
+pub fn discovery_service() -> PathBuf {
+    let named = std::env::var_os("ETCD_DISCOVERY_SERVICE_BIN").map(PathBuf::from);
+    let path = named.unwrap_or_else(|| server().with_file_name("etcd-discovery-service"));
+    assert!(path.is_file(), "there is no {}; `cargo xtask test` builds it", path.display());
+    path
+}
+
 /// Whether the server under test is Go's etcd 3.4, as Debian ships it.
 ///
 /// The tests are proved against it: what is common to both must pass there too. What it lacks (flags and texts of

@@ -22,16 +22,16 @@
 mod binary;
 mod cluster;
 mod ctl;
-mod go;
+mod discovered;
 mod running;
 mod scratch;
 mod seed;
 mod server;
 
-pub use binary::{foreign, is_go_3_4, server};
+pub use binary::{discovery_service, foreign, is_go_3_4, server};
 pub use cluster::{TestCluster, cluster, prepare, runtime, start};
 pub use ctl::{Answer, Ctl};
-pub use go::{GoMembers, debian_etcd};
+pub use discovered::{DiscoveredMembers, debian_etcd};
 pub use running::Running;
 pub use scratch::Scratch;
 pub use seed::seeded;

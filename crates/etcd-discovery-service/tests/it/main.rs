@@ -5,4 +5,8 @@ mod browser;
 #[cfg(test)]
 mod protocol;
 #[cfg(test)]
+mod race;
+#[cfg(test)]
+mod secure;
+#[cfg(test)]
 mod service;

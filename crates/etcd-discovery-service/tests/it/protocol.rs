@@ -1,8 +1,9 @@
 //! Tokens and registration.
 
+use std::path::Path;
 use std::thread;
 
-use etcd_it::{DEADLINE, GoMembers, debian_etcd};
+use etcd_it::{DEADLINE, DiscoveredMembers, debian_etcd, server};
 use etcd_testkit::{Cluster, wait_until};
 
 use crate::service::{Reply, Service};
@@ -126,14 +127,24 @@ fn of_fifty_that_register_at_once_five_are_in() {
 }
 
 #[test]
-fn real_members_of_etcd_3_4_bootstrap() {
-    let Some(etcd) = debian_etcd() else { return };
+fn members_of_this_server_bootstrap() {
+    three_and_no_more(&server());
+}
+
+#[test]
+fn members_of_etcd_3_4_bootstrap() {
+    if let Some(etcd) = debian_etcd() {
+        three_and_no_more(&etcd);
+    }
+}
+
+fn three_and_no_more(etcd: &Path) {
     let service = Service::start(&["--requests-per-minute=100000"]);
     let token = service.token("?size=3");
     let url = format!("{}{token}", service.url);
-    let members = GoMembers::discover(&etcd, &url, 3);
+    let members = DiscoveredMembers::start(etcd, &url, 3);
     members.wait_for_cluster();
-    let mut late = GoMembers::discover(&etcd, &url, 1);
+    let mut late = DiscoveredMembers::start(etcd, &url, 1);
     assert_eq!(late.wait_for_exit(), Some(1));
     assert!(late.logs().contains("discovery: cluster is full"), "{}", late.logs());
 }
@@ -146,7 +157,7 @@ fn debians_etcd_keeps_the_tokens() {
     let endpoint = format!("--endpoints={}", storage.client_urls().remove(0));
     let service = Service::start(&[&endpoint, "--requests-per-minute=100000"]);
     let token = service.token("?size=2");
-    let members = GoMembers::discover(&etcd, &format!("{}{token}", service.url), 2);
+    let members = DiscoveredMembers::start(&etcd, &format!("{}{token}", service.url), 2);
     members.wait_for_cluster();
     let page = service.page(&token).body;
     assert!(page.contains("All 2 members registered") && page.contains("infra1"), "{page}");

@@ -1,14 +1,17 @@
 //! One running service.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use etcd_it::{DEADLINE, Scratch};
 use etcd_testkit::{Launch, Process, ReservedPort, reserve_ports, wait_until};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 pub(crate) struct Service {
     pub(crate) url: String,
     pub(crate) scratch: Scratch,
     process: Option<Process>,
+    tls: TlsConfig,
     arguments: Vec<OsString>,
     _ports: Vec<ReservedPort>,
 }
@@ -30,6 +33,17 @@ impl Reply {
 impl Service {
     /// Starts the service with a member within, and further flags.
     pub(crate) fn start(more: &[&str]) -> Self {
+        Self::start_as("http", TlsConfig::default(), more)
+    }
+
+    /// The same, for flags that make it speak TLS; this authority vouches for it.
+    pub(crate) fn start_secure(authority: &Path, more: &[&str]) -> Self {
+        let authority = Certificate::from_pem(&std::fs::read(authority).unwrap()).unwrap();
+        let trusted = RootCerts::new_with_certs(&[authority]);
+        Self::start_as("https", TlsConfig::builder().root_certs(trusted).build(), more)
+    }
+
+    fn start_as(scheme: &str, tls: TlsConfig, more: &[&str]) -> Self {
         let ports = reserve_ports(3).unwrap();
         let scratch = Scratch::new();
         let address = |at: usize| format!("127.0.0.1:{}", ports[at].get());
@@ -42,8 +56,8 @@ impl Service {
         .map(OsString::from)
         .to_vec();
         arguments.extend(more.iter().map(OsString::from));
-        let url = format!("http://{}", address(0));
-        let mut service = Self { url, scratch, process: None, arguments, _ports: ports };
+        let url = format!("{scheme}://{}", address(0));
+        let mut service = Self { url, scratch, process: None, tls, arguments, _ports: ports };
         service.run();
         service
     }
@@ -94,8 +108,11 @@ impl Service {
         form: Option<&str>,
         accept: Option<&str>,
     ) -> Result<Reply, ureq::Error> {
-        let agent =
-            ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build().new_agent();
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .tls_config(self.tls.clone());
+        let agent = agent.build().new_agent();
         let mut builder = http::Request::builder().method(method).uri(format!("{}{path}", self.url));
         if let Some(accept) = accept {
             builder = builder.header("accept", accept);

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use etcd_it::{GoMembers, debian_etcd};
+use etcd_it::{DiscoveredMembers, debian_etcd};
 use serde_json::Value;
 
 use super::http::send;
@@ -17,7 +17,7 @@ fn real_members_bootstrap_and_a_fourth_is_told_that_it_is_full() {
         format!("{}/v2/keys/discovery/6c007a14875d53d9bf0ef5a6fc0257c817f0fb83", lone.spec.client_url());
 
     // Without a size there is no cluster.
-    let mut early = GoMembers::discover(&etcd, &url, 1);
+    let mut early = DiscoveredMembers::start(&etcd, &url, 1);
     assert_eq!(early.wait_for_exit(), Some(1));
     assert!(
         early.logs().contains("failed to join discovery cluster (100: Key not found ("),
@@ -26,12 +26,12 @@ fn real_members_bootstrap_and_a_fourth_is_told_that_it_is_full() {
     );
 
     assert_eq!(send("PUT", &format!("{url}/_config/size"), Some("value=3")).status, 201);
-    let members = GoMembers::discover(&etcd, &url, 3);
+    let members = DiscoveredMembers::start(&etcd, &url, 3);
     members.wait_for_cluster();
     let listed = send("GET", &url, None).json();
     assert_eq!(listed["node"]["nodes"].as_array().map(Vec::len), Some(3));
 
-    let mut late = GoMembers::discover(&etcd, &url, 1);
+    let mut late = DiscoveredMembers::start(&etcd, &url, 1);
     assert_eq!(late.wait_for_exit(), Some(1));
     assert!(late.logs().contains("discovery: cluster is full"), "{}", late.logs());
 }

@@ -1,6 +1,6 @@
-//! Members of Go's etcd 3.4 (Debian's `/usr/bin/etcd`) that find each other through a discovery URL.
+//! Members that find each other through a discovery URL: of the server under test, or of somebody else's.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use etcd_testkit::{Launch, MemberSpec, Probe, Process, ReservedPort, Security, reserve_ports, wait_until};
 
@@ -12,9 +12,9 @@ pub fn debian_etcd() -> Option<PathBuf> {
     foreign("etcd")
 }
 
-/// Members of somebody else's server. Killed when dropped.
+/// Members of one server. Killed when dropped.
 #[derive(Debug)]
-pub struct GoMembers {
+pub struct DiscoveredMembers {
     /// Who they are.
     pub specs: Vec<MemberSpec>,
     processes: Vec<Process>,
@@ -22,13 +22,22 @@ pub struct GoMembers {
     _ports: Vec<ReservedPort>,
 }
 
-impl GoMembers {
+impl DiscoveredMembers {
     /// Starts `count` members of `binary` with `--discovery url`, all at once.
     ///
     /// # Panics
     /// When one cannot be started.
     #[must_use]
-    pub fn discover(binary: &std::path::Path, url: &str, count: usize) -> Self {
+    pub fn start(binary: &Path, url: &str, count: usize) -> Self {
+        Self::start_with(binary, url, count, &[])
+    }
+
+    /// The same, with further flags such as `--discovery-cacert=ca.crt`.
+    ///
+    /// # Panics
+    /// When one cannot be started.
+    #[must_use]
+    pub fn start_with(binary: &Path, url: &str, count: usize, more: &[&str]) -> Self {
         let ports = reserve_ports(2 * count).expect("ports");
         let scratch = Scratch::new();
         let specs: Vec<MemberSpec> = (0..count)
@@ -46,10 +55,10 @@ impl GoMembers {
             let initial = arguments.iter().position(|word| word == "--initial-cluster").expect("the flag");
             arguments.drain(initial..);
             let discovery = ["--discovery", url, "--discovery-fallback", "exit"];
-            arguments.extend(discovery.map(Into::into));
+            arguments.extend(discovery.iter().chain(more).map(Into::into));
             let log = scratch.join(&format!("{}.log", spec.name));
             let launch = Launch { binary: binary.to_owned(), arguments, log };
-            Process::start(&launch).expect("Debian's etcd can be started")
+            Process::start(&launch).expect("the server can be started")
         };
         let processes = specs.iter().map(start).collect();
         Self { specs, processes, scratch, _ports: ports }
