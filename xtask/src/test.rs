@@ -70,14 +70,20 @@ pub(crate) fn protoc() -> anyhow::Result<(&'static str, PathBuf)> {
 fn prepare(server_profile: &str) -> anyhow::Result<Vec<(&'static str, PathBuf)>> {
     let mut environment = vec![protoc()?];
     let named = std::env::var_os("ETCD_BIN").map(PathBuf::from);
+    let metadata = cargo::metadata()?;
     let server = match named {
         Some(path) => Some(path),
-        None if has_package(&cargo::metadata()?, "etcd-server") => {
+        None if has_package(&metadata, "etcd-server") => {
             Some(cargo::build_binary("etcd-server", "etcd", server_profile)?)
         }
         None => None,
     };
     environment.extend(server.map(|path| ("ETCD_BIN", path)));
+    let service = "etcd-discovery-service";
+    if has_package(&metadata, service) {
+        environment
+            .push(("ETCD_DISCOVERY_SERVICE_BIN", cargo::build_binary(service, service, server_profile)?));
+    }
     Ok(environment)
 }
 

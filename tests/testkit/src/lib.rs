@@ -51,7 +51,7 @@ pub use probe::{PeerMember, Probe, ProbeError, Version};
 pub use process::{Launch, Process, ProcessError};
 pub use procfs::{ProcessState, Usage, children_of, command_line, listener_on};
 pub use rustix::process::Signal;
-pub use service::{DiscoveryService, ServiceError};
+pub use service::{DiscoveryService, ServiceError, TokenService};
 pub use spec::{Certificates, MemberSpec, Security, initial_cluster};
 pub use tail::last_lines;
 pub use wait::{WaitError, wait_until};

@@ -1,4 +1,4 @@
-//! An etcd of one member that others find each other with.
+//! What members find each other with: an etcd of one member, or our `etcd-discovery-service`.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -35,6 +35,20 @@ pub enum ServiceError {
     /// It does not become healthy.
     #[error("{0}")]
     Wait(#[from] WaitError),
+    /// It ended by itself.
+    #[error("the discovery service ended ({status}):\n{lines}")]
+    Ended {
+        /// How.
+        status: std::process::ExitStatus,
+        /// What it said last.
+        lines: String,
+    },
+    /// It gives no token.
+    #[error("the discovery service makes no token: {reason}")]
+    NoToken {
+        /// Why not.
+        reason: String,
+    },
     /// It refuses a request.
     #[error("the discovery service refuses to set {key}: {reason}")]
     Put {
@@ -63,18 +77,8 @@ impl DiscoveryService {
         if v2 {
             arguments.push(OsString::from("--enable-v2=true"));
         }
-        let launch = Launch { binary: binary.to_owned(), arguments, log: directory.join("discovery.log") };
-        let mut process = Process::start(&launch)?;
         let url = spec.client_url();
-        wait_until("the discovery service to be healthy", DEADLINE, || {
-            if let Ok(Some(status)) = process.exit_status() {
-                let lines = crate::last_lines(&launch.log, 5).join("\n");
-                return Ok(Err(format!("it ended ({status}):\n{lines}")));
-            }
-            let answer = ureq::get(format!("{url}/health")).call();
-            answer.map(|_| Ok(())).map_err(|error| error.to_string())
-        })?
-        .map_err(|reason| ServiceError::Put { key: "anything".to_owned(), reason })?;
+        let process = healthy(binary, arguments, directory, &url)?;
         Ok(Self { _process: process, url, _ports: ports })
     }
 
@@ -116,4 +120,64 @@ impl DiscoveryService {
             Err(error) => Err(ServiceError::Put { key, reason: error.to_string() }),
         }
     }
+}
+
+/// Our `etcd-discovery-service`, which makes tokens itself. Killed when dropped.
+#[derive(Debug)]
+pub struct TokenService {
+    _process: Process,
+    url: String,
+    _ports: Vec<ReservedPort>,
+}
+
+impl TokenService {
+    /// Starts `binary`, an `etcd-discovery-service`, with data and log in `directory`.
+    ///
+    /// # Errors
+    /// When it is not healthy within a minute.
+    pub fn start(binary: &Path, directory: &Path) -> Result<Self, ServiceError> {
+        let ports = reserve_ports(3)?;
+        let address = |index: usize| format!("127.0.0.1:{}", ports[index].get());
+        let url = format!("http://{}", address(0));
+        let mut data = OsString::from("--data-dir=");
+        data.push(directory.join("discovery"));
+        let flags = [
+            format!("--listen={}", address(0)),
+            format!("--storage-client-url=http://{}", address(1)),
+            format!("--storage-peer-url=http://{}", address(2)),
+        ];
+        let arguments = flags.into_iter().map(OsString::from).chain([data]).collect();
+        let process = healthy(binary, arguments, directory, &url)?;
+        Ok(Self { _process: process, url, _ports: ports })
+    }
+
+    /// The URL of a new token for a cluster of `size` members.
+    ///
+    /// # Errors
+    /// When the service does not make it.
+    pub fn token(&self, size: &str) -> Result<String, ServiceError> {
+        let answer = ureq::get(format!("{}/new?size={size}", self.url)).call();
+        let url = answer.and_then(|mut answer| answer.body_mut().read_to_string());
+        url.map_err(|error| ServiceError::NoToken { reason: error.to_string() })
+    }
+}
+
+/// Starts a service and waits until it answers under `url`.
+fn healthy(
+    binary: &Path,
+    arguments: Vec<OsString>,
+    directory: &Path,
+    url: &str,
+) -> Result<Process, ServiceError> {
+    let launch = Launch { binary: binary.to_owned(), arguments, log: directory.join("discovery.log") };
+    let mut process = Process::start(&launch)?;
+    wait_until("the discovery service to be healthy", DEADLINE, || {
+        if let Ok(Some(status)) = process.exit_status() {
+            let lines = crate::last_lines(&launch.log, 5).join("\n");
+            return Ok(Err(ServiceError::Ended { status, lines }));
+        }
+        let answer = ureq::get(format!("{url}/health")).call();
+        answer.map(|_| Ok(())).map_err(|error| error.to_string())
+    })??;
+    Ok(process)
 }

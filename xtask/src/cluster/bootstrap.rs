@@ -1,12 +1,14 @@
 //! How the members of a new cluster find each other.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use etcd_testkit::{DiscoveryService, DnsServer, MemberSpec, Zone};
+use etcd_testkit::{DiscoveryService, DnsServer, MemberSpec, Security, TokenService, Zone};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
+
+use crate::cargo;
 
 /// The zone that exists while the members start.
 const ZONE: &str = "cluster.example.com";
@@ -29,69 +31,102 @@ pub(super) enum Bootstrap {
 /// for nobody.
 #[derive(Debug)]
 pub(super) struct Helper {
-    _service: Option<DiscoveryService>,
-    _dns: Option<DnsServer>,
+    tokens: Option<TokenService>,
+    service: Option<DiscoveryService>,
+    dns: Option<DnsServer>,
     /// Data and log of the service; goes after it.
-    _place: TempDir,
+    place: TempDir,
     /// Flags for every member; none for the static way.
     pub(super) flags: Vec<String>,
 }
 
+/// The programs that may be needed.
+pub(super) struct Programs<'a> {
+    /// The server of the members.
+    pub(super) server: &'a Path,
+    /// An etcd to be the service instead.
+    pub(super) discovery: Option<&'a Path>,
+}
+
 impl Helper {
-    /// Starts what `bootstrap` needs; `binary` serves, and `token` is new.
+    /// Starts what `bootstrap` needs; `token` is new.
     pub(super) fn start(
         bootstrap: Bootstrap,
-        binary: &Path,
+        programs: &Programs<'_>,
         place: TempDir,
         members: &[MemberSpec],
         token: &str,
     ) -> anyhow::Result<Self> {
         let size = members.len().to_string();
-        let service = |v2| {
-            println!("starting a discovery service ({})", binary.display());
-            DiscoveryService::start(binary, place.path(), v2).context(
-                "a discovery service is an etcd with the v2 keys API (v3: with the JSON gateway); name another one \
-                 with --discovery-service",
-            )
-        };
-        let (mut running, mut dns, mut flags) = (None, None, Vec::new());
-        match bootstrap {
-            Bootstrap::Static => {}
-            Bootstrap::Discovery => {
-                let service = service(true)?;
-                flags = vec![format!("--discovery={}", service.size_v2(token, &size)?)];
-                running = Some(service);
+        let mut helper = Self { tokens: None, service: None, dns: None, place, flags: Vec::new() };
+        match (bootstrap, programs.discovery) {
+            (Bootstrap::Static, _) => {}
+            (Bootstrap::Discovery, Some(etcd)) => {
+                let service = helper.etcd(etcd, true)?;
+                helper.flags = vec![format!("--discovery={}", service.size_v2(token, &size)?)];
+                helper.service = Some(service);
             }
-            Bootstrap::DiscoveryV3 => {
-                let service = service(false)?;
+            (Bootstrap::Discovery, None) => {
+                let service = TokenService::start(&discovery_service()?, helper.place.path())?;
+                let url = service.token(&size)?;
+                println!("members register with a discovery service: {url}");
+                helper.flags = vec![format!("--discovery={url}")];
+                helper.tokens = Some(service);
+            }
+            (Bootstrap::DiscoveryV3, etcd) => {
+                let service = helper.etcd(etcd.unwrap_or(programs.server), false)?;
                 service.size_v3(token, &size)?;
                 let endpoint = service.url().trim_start_matches("http://");
-                flags =
+                println!("members register with an etcd: {endpoint}, /_etcd/registry/{token}/");
+                helper.flags =
                     vec![format!("--discovery-token={token}"), format!("--discovery-endpoints={endpoint}")];
-                running = Some(service);
+                helper.service = Some(service);
             }
-            Bootstrap::Dns => {
+            (Bootstrap::Dns, _) => {
+                let service = if members.iter().any(is_secure) { "etcd-server-ssl" } else { "etcd-server" };
                 let zone = members.iter().fold(Zone::new(ZONE), |zone, member| {
-                    zone.service("etcd-server", "localhost", member.peer_port)
+                    zone.service(service, "localhost", member.peer_port)
                 });
                 let server = DnsServer::start(&zone)?;
-                println!("serving the zone {ZONE} on {}", server.address());
-                flags = vec![
+                let address = server.address();
+                println!("members look up _{service}._tcp.{ZONE} at the name server {address}");
+                helper.flags = vec![
                     format!("--discovery-srv={ZONE}"),
-                    format!("--discovery-srv-nameserver={}", server.address()),
+                    format!("--discovery-srv-nameserver={address}"),
                     format!("--initial-cluster-token={token}"),
                 ];
-                dns = Some(server);
+                helper.dns = Some(server);
             }
         }
-        Ok(Self { _service: running, _dns: dns, _place: place, flags })
+        Ok(helper)
     }
+
+    /// An etcd that serves `v2` or v3 discovery.
+    fn etcd(&self, binary: &Path, v2: bool) -> anyhow::Result<DiscoveryService> {
+        DiscoveryService::start(binary, self.place.path(), v2).context(
+            "a discovery service is an etcd with the v2 keys API (v3: with the JSON gateway); name another one with \
+             --discovery-service",
+        )
+    }
+}
+
+/// Our own service: what `ETCD_DISCOVERY_SERVICE_BIN` names, or a fresh build.
+fn discovery_service() -> anyhow::Result<PathBuf> {
+    if let Some(path) = std::env::var_os("ETCD_DISCOVERY_SERVICE_BIN") {
+        return Ok(path.into());
+    }
+    eprintln!("building the discovery service");
+    cargo::build_binary("etcd-discovery-service", "etcd-discovery-service", "cluster")
+}
+
+fn is_secure(member: &MemberSpec) -> bool {
+    member.security != Security::Plain
 }
 
 impl Bootstrap {
     /// What a member advertises, where that is not its address: the targets of the records have this name.
     pub(super) fn advertised(self, member: &MemberSpec) -> Option<String> {
-        let url = format!("--initial-advertise-peer-urls=http://localhost:{}", member.peer_port);
-        (self == Self::Dns).then_some(url)
+        let url = member.peer_url().replace("127.0.0.1", "localhost");
+        (self == Self::Dns).then(|| format!("--initial-advertise-peer-urls={url}"))
     }
 }

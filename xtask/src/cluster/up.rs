@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use super::bootstrap::{Bootstrap, Helper};
+use super::bootstrap::{Bootstrap, Helper, Programs};
 use super::launch::{Interrupt, Launched};
 use super::ports::check_free;
 use super::state::{Directory, State, Tls};
@@ -34,7 +34,7 @@ pub(super) struct Options {
     /// How the members of a new cluster find each other [default: static]
     #[arg(long, value_enum)]
     bootstrap: Option<Bootstrap>,
-    /// The etcd that serves discovery while a new cluster starts [default: the server itself]
+    /// An etcd to serve discovery while a new cluster starts [default: our own service; v3: the server itself]
     #[arg(long, value_name = "PATH")]
     discovery_service: Option<PathBuf>,
     /// How long the members may take to agree on a leader, in seconds
@@ -74,11 +74,6 @@ fn bring_up(directory: &Directory, options: &Options, before: Option<State>) -> 
         certs::for_local_members(&directory.certificates(), names)?;
     }
 
-    if state.tls != Tls::Off && state.bootstrap == Bootstrap::Dns {
-        bail!(
-            "--bootstrap=dns goes with --tls=off only: its records have names that no certificate here has"
-        );
-    }
     let interrupt = Interrupt::catch()?;
     // Ends with the first start: whoever has a log looks for nobody.
     let _helper =
@@ -101,11 +96,11 @@ fn bring_up(directory: &Directory, options: &Options, before: Option<State>) -> 
 /// Starts what the members of a new cluster need to find each other, and notes how they do it.
 fn find_each_other(directory: &Directory, options: &Options, state: &mut State) -> anyhow::Result<Helper> {
     let specs: Vec<_> = state.members.iter().map(|member| directory.spec(state, member)).collect();
-    let service = options.discovery_service.as_ref().unwrap_or(&state.binary);
-    let place = tempfile::Builder::new().prefix("etcd-discovery-").tempdir()?;
+    let programs = Programs { server: &state.binary, discovery: options.discovery_service.as_deref() };
+    let place = tempfile::Builder::new().prefix("discovery-").tempdir_in(directory.path())?;
     // A new one each time: members of an older cluster are still registered under an older one.
     let token = format!("local-{}-{}", state.base_port, std::process::id());
-    let helper = Helper::start(state.bootstrap, service, place, &specs, &token)?;
+    let helper = Helper::start(state.bootstrap, &programs, place, &specs, &token)?;
     state.bootstrap_flags.clone_from(&helper.flags);
     Ok(helper)
 }
