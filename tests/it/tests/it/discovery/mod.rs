@@ -1,6 +1,10 @@
-//! Members that find each other: through Go's etcd as discovery service, v2 and v3, and through DNS.
+//! Members that find each other: through an etcd as discovery service, Go's or this one, v2 and v3, plain and with TLS;
+//! and through DNS.
 
 mod dns;
+mod proxy;
+mod secure;
+mod secure_dns;
 mod service;
 mod v2;
 mod v3;

@@ -1,6 +1,8 @@
-//! Go's etcd, serving the v2 keys API and the v3 API to those who look for each other.
+//! An etcd that serves the v2 keys API and the v3 API to those who look for each other.
 
-use etcd_it::{Scratch, foreign};
+use std::path::Path;
+
+use etcd_it::{Scratch, foreign, server};
 use etcd_testkit::DiscoveryService;
 
 /// A cluster of one.
@@ -10,11 +12,20 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// `None` when there is no etcd to do it, see [`foreign`].
-    pub(crate) fn start() -> Option<Self> {
+    /// Go's etcd 3.4. `None` when it is not there, see [`foreign`].
+    pub(crate) fn foreign() -> Option<Self> {
+        Some(Self::of(&foreign("etcd")?))
+    }
+
+    /// The server under test.
+    pub(crate) fn ours() -> Self {
+        Self::of(&server())
+    }
+
+    fn of(binary: &Path) -> Self {
         let scratch = Scratch::new();
-        let inner = DiscoveryService::start(&foreign("etcd")?, scratch.path(), true).unwrap();
-        Some(Self { inner, _scratch: scratch })
+        let inner = DiscoveryService::start(binary, scratch.path(), true).unwrap();
+        Self { inner, _scratch: scratch }
     }
 
     pub(crate) fn url(&self) -> &str {

@@ -1,18 +1,40 @@
 //! v2 discovery: the guide's private discovery service, its errors and its warning.
 
 use std::net::TcpListener;
+use std::process::Command;
 
-use etcd_it::{Server, is_go_3_4};
+use etcd_it::{Server, foreign, is_go_3_4};
 use etcd_testkit::Signal;
 
 use super::Hosts;
 use super::service::Service;
 
-/// Four come, for a token of three.
+/// As the guide has it, word for word but for the address.
+const TOKEN: &str = "6c007a14875d53d9bf0ef5a6fc0257c817f0fb83";
+
 #[test]
-fn three_members_and_one_too_many() {
-    let Some(service) = Service::start() else { return };
-    let url = service.sized("6c007a14875d53d9bf0ef5a6fc0257c817f0fb83", "3");
+fn through_etcd_3_4() {
+    let Some(service) = Service::foreign() else { return };
+    let url = service.sized(TOKEN, "3");
+    three_members_and_one_too_many(service, &url);
+}
+
+/// The guide's own command makes the token.
+#[test]
+fn through_our_own_server() {
+    let service = Service::ours();
+    let url = service.token(TOKEN);
+    let Some(curl) = foreign("curl") else { return };
+    let script = format!("{} -s -X PUT {url}/_config/size -d value=3", curl.display());
+    let said = Command::new("sh").args(["-c", &script]).output().unwrap();
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let key = format!("\"key\":\"/discovery/{TOKEN}/_config/size\",\"value\":\"3\"");
+    assert!(said.starts_with("{\"action\":\"set\",\"node\":{") && said.contains(&key), "{said}");
+    three_members_and_one_too_many(service, &url);
+}
+
+/// Four come, for a token of three.
+fn three_members_and_one_too_many(service: Service, url: &str) {
     let discovery = format!("--discovery={url}");
     let hosts = Hosts::new(3);
     let mut first = hosts.start(0, &[&discovery]);
@@ -60,8 +82,7 @@ fn three_members_and_one_too_many() {
     ));
     hosts.wait_for_health(0, &mut again);
 
-    // And one that has lost it is known to have been there.
-    drop(again);
+    drop(servers);
 }
 
 #[test]
@@ -70,7 +91,13 @@ fn tokens_that_lead_nowhere() {
         eprintln!("NOT TESTED: our own words about tokens");
         return;
     }
-    let Some(service) = Service::start() else { return };
+    tokens_of_nobody(&Service::ours());
+    if let Some(service) = Service::foreign() {
+        tokens_of_nobody(&service);
+    }
+}
+
+fn tokens_of_nobody(service: &Service) {
     let hosts = Hosts::new(1);
     let url = service.token("nosuch");
     hosts.assert_refused(
@@ -87,9 +114,12 @@ fn tokens_that_lead_nowhere() {
         let line = "etcd: failed to join discovery cluster (discovery: size key is bad";
         hosts.assert_refused(0, &["--discovery", &url], line, &[]);
     }
-    let url = format!("{}/version", service.url());
-    let line = "etcd: failed to join discovery cluster (discovery: bad discovery endpoint";
-    hosts.assert_refused(0, &["--discovery", &url], line, &["hint: check --discovery"]);
+    // Texts, where JSON is expected.
+    for path in ["version", "metrics", "nothing"] {
+        let url = format!("{}/{path}", service.url());
+        let line = "etcd: failed to join discovery cluster (discovery: bad discovery endpoint";
+        hosts.assert_refused(0, &["--discovery", &url], line, &["hint: check --discovery"]);
+    }
     hosts.assert_refused(
         0,
         &["--discovery", "ftp://127.0.0.1/token"],
@@ -123,7 +153,13 @@ fn members_that_are_known_already() {
         eprintln!("NOT TESTED: our own words about duplicates");
         return;
     }
-    let Some(service) = Service::start() else { return };
+    known_already(&Service::ours());
+    if let Some(service) = Service::foreign() {
+        known_already(&service);
+    }
+}
+
+fn known_already(service: &Service) {
     let hosts = Hosts::new(2);
     let url = service.sized("ids", "2");
     // It registers, and stops before it has a log.
@@ -150,6 +186,29 @@ fn members_that_are_known_already() {
         let line =
             format!("etcd: member with duplicated name has registered with discovery service token({url})");
         assert_eq!(ended.human_lines().first(), Some(&line.as_str()), "{}", ended.stderr);
+    }
+
+    // Two that advertise one address have one id.
+    let url = service.sized("addresses", "2");
+    let mut first = hosts.start(0, &["--discovery", &url]);
+    first.wait_for_output("1 of 2 members registered, waiting for 1 more");
+    let same = format!("--initial-advertise-peer-urls={}", hosts.specs[0].peer_url());
+    hosts.assert_refused(
+        1,
+        &["--discovery", &url, &same],
+        &format!("etcd: member \"infra1\" has previously registered with discovery service token ({url})"),
+        &["discovery: found duplicate id"],
+    );
+    // One of two URLs in common is found out only when all are there.
+    let shared = format!("{},{}", hosts.specs[0].peer_url(), hosts.specs[1].peer_url());
+    let both = format!("--initial-advertise-peer-urls={shared}");
+    let second = hosts.start(1, &["--discovery", &url, &both]);
+    for server in [first, second] {
+        let ended = server.wait();
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        let line = ended.human_lines().first().copied().unwrap_or_default().to_owned();
+        assert!(line.starts_with("etcd: discovery cluster infra0="), "{}", ended.stderr);
+        assert!(line.ends_with(" has duplicate url"), "{}", ended.stderr);
     }
 }
 

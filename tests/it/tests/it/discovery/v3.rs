@@ -6,12 +6,22 @@ use super::Hosts;
 use super::service::Service;
 
 #[test]
-fn three_members_and_one_too_many() {
+fn through_etcd_3_4() {
+    if let Some(service) = Service::foreign() {
+        three_members_and_one_too_many(&service);
+    }
+}
+
+#[test]
+fn through_our_own_server() {
+    three_members_and_one_too_many(&Service::ours());
+}
+
+fn three_members_and_one_too_many(service: &Service) {
     if is_go_3_4() {
         eprintln!("NOT TESTED: v3 discovery: 3.4 has none");
         return;
     }
-    let Some(service) = Service::start() else { return };
     let Some(ctl) = Ctl::new(&[service.url()]) else { return };
     let endpoints = format!("--discovery-endpoints=127.0.0.1:1,{}", service.endpoint());
     let flags = [endpoints.as_str(), "--discovery-token=t3"];

@@ -1,7 +1,7 @@
 //! `docs/clustering.md`: what is in it for the hosts to run.
 
 /// One command block, with what must come of it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) host: String,
     pub(super) script: String,

@@ -6,8 +6,11 @@
 mod commands;
 mod document;
 mod errors;
+mod ground;
 pub(crate) mod hosts;
+mod machines;
 mod network;
+mod original;
 
 use etcd_it::{Ctl, Scratch, Server};
 use etcd_testkit::Signal;

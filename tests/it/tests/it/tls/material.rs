@@ -9,18 +9,18 @@ use etcd_testkit::{Authority, CertFiles, Certificates, Leaf, MemberSpec, Securit
 use crate::lone::Lone;
 
 /// Two authorities, and certificates made by them, all in one directory.
-pub(super) struct Material {
-    pub(super) directory: PathBuf,
-    pub(super) clients: Authority,
-    pub(super) peers: Authority,
+pub(crate) struct Material {
+    pub(crate) directory: PathBuf,
+    pub(crate) clients: Authority,
+    pub(crate) peers: Authority,
 }
 
 impl Material {
-    pub(super) fn new(scratch: &Scratch) -> Self {
+    pub(crate) fn new(scratch: &Scratch) -> Self {
         Self::in_directory(&scratch.join("certs"))
     }
 
-    pub(super) fn in_directory(directory: &Path) -> Self {
+    pub(crate) fn in_directory(directory: &Path) -> Self {
         std::fs::create_dir_all(directory).unwrap();
         Self {
             clients: Authority::open_or_create(directory, "ca-client", 30).unwrap(),
@@ -29,17 +29,17 @@ impl Material {
         }
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 
     /// A client's certificate.
-    pub(super) fn client(&self, name: &str, leaf: &Leaf<'_>) -> CertFiles {
+    pub(crate) fn client(&self, name: &str, leaf: &Leaf<'_>) -> CertFiles {
         self.clients.issue(&self.directory, name, leaf).unwrap()
     }
 
     /// Everything that a member on loopback needs.
-    pub(super) fn member(&self, name: &str) -> Certificates {
+    pub(crate) fn member(&self, name: &str) -> Certificates {
         let hosts = ["127.0.0.1".to_owned(), "localhost".to_owned()];
         let leaf = Leaf { common_name: name, hosts: &hosts, ..Leaf::default() };
         Certificates {
@@ -53,7 +53,7 @@ impl Material {
 }
 
 /// A member of its own that speaks TLS, with certificates of [`Material`].
-pub(super) fn secure_member() -> (Lone, Material) {
+pub(crate) fn secure_member() -> (Lone, Material) {
     let mut lone = Lone::new();
     let material = Material::new(&lone.scratch);
     lone.spec.security = Security::Files(material.member("infra0"));
@@ -61,7 +61,7 @@ pub(super) fn secure_member() -> (Lone, Material) {
 }
 
 /// The certificates in a specification.
-pub(super) fn certificates(spec: &MemberSpec) -> &Certificates {
+pub(crate) fn certificates(spec: &MemberSpec) -> &Certificates {
     match &spec.security {
         Security::Files(files) => files,
         other => panic!("no certificates: {other:?}"),
@@ -69,7 +69,7 @@ pub(super) fn certificates(spec: &MemberSpec) -> &Certificates {
 }
 
 /// Runs a program of somebody else to its end.
-pub(super) fn run(program: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn run(program: &Path, arguments: &[&str]) -> Output {
     Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
@@ -79,14 +79,14 @@ pub(super) fn run(program: &Path, arguments: &[&str]) -> Output {
 }
 
 /// `curl`, as somebody with a certificate or without.
-pub(super) struct Curl {
+pub(crate) struct Curl {
     program: PathBuf,
     arguments: Vec<String>,
 }
 
 impl Curl {
     /// `None` when it is not installed.
-    pub(super) fn trusting(ca: &Path) -> Option<Self> {
+    pub(crate) fn trusting(ca: &Path) -> Option<Self> {
         let arguments = ["--silent", "--show-error", "--max-time", "60", "--cacert"].map(str::to_owned);
         let mut arguments = arguments.to_vec();
         arguments.push(ca.display().to_string());
@@ -94,14 +94,14 @@ impl Curl {
     }
 
     #[must_use]
-    pub(super) fn showing(mut self, files: &CertFiles) -> Self {
+    pub(crate) fn showing(mut self, files: &CertFiles) -> Self {
         self.arguments.extend(["--cert".to_owned(), files.cert.display().to_string()]);
         self.arguments.extend(["--key".to_owned(), files.key.display().to_string()]);
         self
     }
 
     /// The answer to a GET, or what `curl` says about having none.
-    pub(super) fn get(&self, url: &str, more: &[&str]) -> Result<String, String> {
+    pub(crate) fn get(&self, url: &str, more: &[&str]) -> Result<String, String> {
         let arguments: Vec<&str> =
             self.arguments.iter().map(String::as_str).chain(more.iter().copied()).collect();
         let output = run(&self.program, &[&arguments[..], &[url]].concat());
@@ -113,7 +113,7 @@ impl Curl {
 }
 
 /// Whether `openssl s_client` can shake hands; and what it says.
-pub(super) fn s_client(openssl: &Path, address: &str, more: &[&str]) -> (bool, String) {
+pub(crate) fn s_client(openssl: &Path, address: &str, more: &[&str]) -> (bool, String) {
     let fixed = ["s_client", "-connect", address, "-brief", "-verify_return_error"];
     let output = run(openssl, &[&fixed[..], more].concat());
     let said =
@@ -122,17 +122,17 @@ pub(super) fn s_client(openssl: &Path, address: &str, more: &[&str]) -> (bool, S
 }
 
 /// Starts a member and waits until it says that it serves.
-pub(super) fn start(lone: &Lone, more: &[&str]) -> Server {
+pub(crate) fn start(lone: &Lone, more: &[&str]) -> Server {
     let mut server = Server::start(&lone.scratch, lone.with(more));
     server.wait_for_output("ready to serve client requests");
     server
 }
 
 /// Waits until `look` is true.
-pub(super) fn until(what: &str, mut look: impl FnMut() -> Result<(), String>) {
+pub(crate) fn until(what: &str, mut look: impl FnMut() -> Result<(), String>) {
     wait_until(what, DEADLINE, &mut look).unwrap_or_else(|error| panic!("{error}"));
 }
 
-pub(super) fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     path.display().to_string()
 }

@@ -3,7 +3,7 @@
 mod guide;
 mod handshakes;
 mod keys;
-mod material;
+pub(crate) mod material;
 mod members;
 mod rotation;
 mod stalled;
