@@ -103,7 +103,8 @@ impl ServerReplica {
                 }
             }
         };
-        self.within_request_time(ask).await
+        // Boxed: a question to another member is large, and every call of the client port has room for its largest part.
+        Box::pin(self.within_request_time(ask)).await
     }
 
     /// Revokes a lease whose time is over, as the leader of `term` and only as that: a leader that has been replaced

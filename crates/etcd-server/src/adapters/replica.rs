@@ -313,3 +313,6 @@ impl Replica for ServerReplica {
 fn header(revision: i64) -> Option<ResponseHeader> {
     Some(ResponseHeader { revision, ..ResponseHeader::default() })
 }
+
+#[cfg(test)]
+mod tests;
