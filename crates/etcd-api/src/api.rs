@@ -30,7 +30,7 @@ use crate::http::Access;
 use crate::metrics::Metrics;
 use crate::range::Streamed;
 use crate::snapshot::Saved;
-use crate::{Error, Replica, WatchStream, http as plain, lease, watch};
+use crate::{Error, Replica, WatchStream, election, http as plain, lease, lock, watch};
 
 pub(crate) use inflight::{Inflight, Reserved};
 pub use surface::Surface;
@@ -131,7 +131,7 @@ impl<R: Replica> Api<R> {
         let snapshots = Arc::new(Semaphore::new(MAX_SNAPSHOTS));
         let common =
             Arc::new(Common { options, metrics, registry, slow, inflight, access, snapshots, closing });
-        let shared = Arc::new(Shared { replica, common });
+        let shared = Arc::new(Shared { replica, common, needs_leader: false });
         let streams = tonic::service::Routes::new(health).prepare().into_axum_router();
         let http = plain::router(Arc::clone(&shared));
         Self { shared, streams, http, surface: Surface::All, is_encrypted: false, health: reporter }
@@ -246,7 +246,7 @@ impl<R: Replica> Api<R> {
     /// The same API for the calls of one client.
     fn acting_for(&self, credentials: Credentials) -> Self {
         let replica = self.shared.replica.acting_for(credentials);
-        let shared = Shared { replica, common: Arc::clone(&self.shared.common) };
+        let shared = Shared { replica, common: Arc::clone(&self.shared.common), needs_leader: false };
         Self {
             shared: Arc::new(shared),
             streams: self.streams.clone(),
@@ -342,6 +342,10 @@ where
         Rpc::MoveLeader => grpc::answer::<R, MoveLeaderRequest, B>(api, headers, body, remote).await,
         Rpc::Downgrade => grpc::answer::<R, DowngradeRequest, B>(api, headers, body, remote).await,
         Rpc::HashKv => grpc::answer::<R, HashKvRequest, B>(api, headers, body, remote).await,
+        Rpc::Lock | Rpc::Unlock => Box::pin(lock::direct(api, rpc, headers, body, remote)).await,
+        Rpc::Campaign | Rpc::Proclaim | Rpc::Leader | Rpc::Observe | Rpc::Resign => {
+            Box::pin(election::direct(api, rpc, headers, body, remote)).await
+        }
         // Boxed: rare, and no call should be larger for it.
         _ => Box::pin(auth::direct(api, rpc, headers, body, remote)).await,
     }
@@ -372,6 +376,8 @@ pub(crate) struct Shared<R> {
     /// Acts for whoever makes the call.
     pub(crate) replica: R,
     common: Arc<Common>,
+    /// Whether a wait of the call ends when there is no leader.
+    pub(crate) needs_leader: bool,
 }
 
 /// What is the same for everybody.
@@ -397,6 +403,12 @@ impl<R> Deref for Shared<R> {
 }
 
 impl<R: Replica> Shared<R> {
+    /// The same for a call with these headers that may wait for others.
+    pub(crate) fn for_waits(&self, headers: &HeaderMap) -> Self {
+        let (replica, common) = (self.replica.clone(), Arc::clone(&self.common));
+        Self { replica, common, needs_leader: grpc::wants_leader(headers) }
+    }
+
     /// Fills a response header; the revision only when the replica left it out.
     pub(crate) fn fill(&self, header: &mut Option<ResponseHeader>) {
         let standing = self.replica.standing();

@@ -31,12 +31,15 @@ pub mod validate;
 
 mod api;
 mod auth;
+mod candidate;
 mod cluster;
+mod election;
 mod gateway;
 mod grpc;
 mod http;
 mod kv;
 mod lease;
+mod lock;
 mod maintenance;
 mod range;
 mod snapshot;

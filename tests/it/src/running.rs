@@ -5,6 +5,8 @@ use std::process::{Child, ChildStdin, ChildStdout};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
+use etcd_testkit::{ProcessId, Signal};
+
 use crate::DEADLINE;
 
 /// A program that runs until it is dropped; its output is read as it comes.
@@ -18,12 +20,26 @@ pub struct Running {
 }
 
 impl Running {
-    pub(crate) fn new(mut child: Child) -> Self {
+    /// Takes over a program whose standard input and output are pipes.
+    ///
+    /// # Panics
+    /// When they are not.
+    #[must_use]
+    pub fn new(mut child: Child) -> Self {
         let stdin = child.stdin.take().expect("its input is a pipe");
         let stdout = child.stdout.take().expect("its output is a pipe");
         let (sender, pieces) = channel();
         std::thread::spawn(move || copy(stdout, |piece| sender.send(piece).is_ok()));
         Self { child, stdin, pieces, rest: String::new() }
+    }
+
+    /// Interrupts it, as Ctrl-C does.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn interrupt(&self) {
+        let process = ProcessId::of(self.child.id()).expect("it runs");
+        process.signal(Signal::INT).expect("it runs");
     }
 
     /// Types something.

@@ -54,6 +54,14 @@ impl Rpc {
             | Self::Put
             | Self::DeleteRange
             | Self::Txn
+            // They are made of reads, transactions and deletes.
+            | Self::Lock
+            | Self::Unlock
+            | Self::Campaign
+            | Self::Proclaim
+            | Self::Leader
+            | Self::Observe
+            | Self::Resign
             // Checked where the entry is applied, against users and roles as they stand there.
             | Self::AuthEnable
             | Self::AuthDisable

@@ -81,6 +81,13 @@ rpcs! {
     RoleDelete, "unary", "etcdserverpb.Auth", "RoleDelete";
     RoleGrantPermission, "unary", "etcdserverpb.Auth", "RoleGrantPermission";
     RoleRevokePermission, "unary", "etcdserverpb.Auth", "RoleRevokePermission";
+    Lock, "unary", "v3lockpb.Lock", "Lock";
+    Unlock, "unary", "v3lockpb.Lock", "Unlock";
+    Campaign, "unary", "v3electionpb.Election", "Campaign";
+    Proclaim, "unary", "v3electionpb.Election", "Proclaim";
+    Leader, "unary", "v3electionpb.Election", "Leader";
+    Observe, "server_stream", "v3electionpb.Election", "Observe";
+    Resign, "unary", "v3electionpb.Election", "Resign";
     HealthCheck, "unary", "grpc.health.v1.Health", "Check";
     HealthWatch, "server_stream", "grpc.health.v1.Health", "Watch";
 }
@@ -90,7 +97,12 @@ impl Rpc {
     pub(crate) const fn is_stream(self) -> bool {
         matches!(
             self,
-            Self::RangeStream | Self::LeaseKeepAlive | Self::Watch | Self::Snapshot | Self::HealthWatch
+            Self::RangeStream
+                | Self::LeaseKeepAlive
+                | Self::Watch
+                | Self::Snapshot
+                | Self::Observe
+                | Self::HealthWatch
         )
     }
 
@@ -134,6 +146,13 @@ impl Rpc {
                 | Self::Snapshot
                 | Self::MoveLeader
                 | Self::Downgrade
+                | Self::Lock
+                | Self::Unlock
+                | Self::Campaign
+                | Self::Proclaim
+                | Self::Leader
+                | Self::Observe
+                | Self::Resign
         )
     }
 

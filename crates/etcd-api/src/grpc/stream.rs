@@ -23,7 +23,7 @@ use crate::metrics::Handled;
 use crate::{Error, Replica};
 
 /// Messages that wait for the client.
-const QUEUE: usize = 2;
+pub(super) const QUEUE: usize = 2;
 
 /// How long a client may take to make room for the next message.
 const STALL_LIMIT: Duration = Duration::from_secs(60);
@@ -86,7 +86,7 @@ pub(super) fn produce<R: Replica>(
         let handled = api.metrics.rpcs().take_over(rpc);
         Sink { queue, runtime, deadline, handled }.run(producer);
     });
-    with_content_type(Body::stream(Messages(messages)))
+    with_content_type(Body::stream(Messages::new(messages)))
 }
 
 async fn prepare<R, C, B>(
@@ -117,7 +117,7 @@ pub(crate) struct Sink<'a> {
 
 /// What waits for the client.
 #[derive(Debug)]
-enum Item {
+pub(super) enum Item {
     /// A message in its frame, or a part of one.
     Message(Bytes),
     /// The end, without which the answer was cut off.
@@ -181,6 +181,10 @@ impl Sink<'_> {
 pub(super) struct Messages(mpsc::Receiver<Item>);
 
 impl Messages {
+    pub(super) fn new(items: mpsc::Receiver<Item>) -> Self {
+        Self(items)
+    }
+
     /// The next frame; after the last one how the answer ended.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Bytes, Result<(), Status>>> {
         Pin::new(&mut self.0).poll_recv(context).map(|item| match item {

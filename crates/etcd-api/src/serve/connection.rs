@@ -122,7 +122,8 @@ fn http1_connection<R: Replica>(
         .timer(TokioTimer::new())
         .header_read_timeout(options.header_read_timeout)
         .max_buf_size((options.max_header_bytes as usize).max(8 << 10))
-        .half_close(true);
+        // A client that has hung up must not go on waiting for a lock or a watch, as in etcd.
+        .half_close(false);
     builder.serve_connection(TokioIo::new(stream), service)
 }
 

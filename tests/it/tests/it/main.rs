@@ -23,6 +23,8 @@ mod lease;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod lock;
+#[cfg(test)]
 mod lone;
 #[cfg(test)]
 mod maintenance;

@@ -2,8 +2,9 @@
 
 mod ctl;
 mod endure;
+mod leases;
 mod matrix;
-mod raw;
+pub(crate) mod raw;
 mod tokens;
 
 use std::time::Duration;

@@ -161,7 +161,7 @@ fn answers_are_those_of_a_real_etcd() {
 }
 
 /// Leaves out what two clusters never share.
-fn without_ids(body: &str) -> String {
+pub(crate) fn without_ids(body: &str) -> String {
     let mut text = body.to_owned();
     for name in ["cluster_id", "member_id", "raft_term"] {
         let from = format!("\"{name}\":\"");

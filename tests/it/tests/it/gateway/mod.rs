@@ -7,7 +7,8 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use etcd_it::foreign;
+pub(crate) use differential::without_ids;
+use etcd_it::{Running, foreign};
 
 /// Runs `curl` against one member.
 pub(crate) struct Curl {
@@ -24,6 +25,17 @@ impl Curl {
     /// Status and body of a POST.
     pub(crate) fn post(&self, path: &str, body: &str) -> (u16, String) {
         self.run(&["-X", "POST", "--data-binary", "@-"], path, body)
+    }
+
+    /// A POST whose answer comes bit by bit, or not at all for a while.
+    pub(crate) fn spawn(&self, path: &str, body: &str) -> Running {
+        let child = Command::new(&self.program)
+            .args(["--silent", "--no-buffer", "--data-binary", body])
+            .arg(format!("{}{path}", self.base))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        Running::new(child.unwrap())
     }
 
     /// Status and body of a request with these arguments.

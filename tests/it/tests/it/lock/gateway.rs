@@ -1,0 +1,126 @@
+//! Locks and elections as JSON: the answers of a real etcd 3.4, to the byte but for ids.
+
+use etcd_it::{Running, foreign, is_go_3_4, runtime};
+
+use super::await_keys;
+use crate::gateway::{Curl, without_ids};
+use crate::lone::Lone;
+
+/// Path and body, in this order: later ones see what earlier ones wrote.
+const REQUESTS: &[(&str, &str)] = &[
+    ("/v3/lease/grant", r#"{"ID":"7","TTL":"600"}"#),
+    ("/v3/lease/grant", r#"{"ID":"8","TTL":"600"}"#),
+    ("/v3/lock/lock", r#"{"name":"bXk=","lease":"7"}"#),
+    ("/v3/lock/lock", r#"{"name":"bXk=","lease":"7"}"#),
+    ("/v3/kv/range", r#"{"key":"bXkvNw=="}"#),
+    ("/v3/lock/lock", r#"{"name":"bXk=","lease":"99"}"#),
+    ("/v3/lock/lock", r#"{"name":"bXk=","lease":"-9"}"#),
+    ("/v3/lock/lock", r#"{"name":1}"#),
+    ("/v3/lock/lock", "{"),
+    ("/v3/lock/unlock", r#"{"key":"bXkvNw=="}"#),
+    ("/v3/lock/unlock", r#"{"key":"bXkvNw=="}"#),
+    ("/v3/lock/unlock", "{}"),
+    ("/v3/lock/lock", r#"{"lease":"7"}"#),
+    ("/v3/election/leader", r#"{"name":"ZQ=="}"#),
+    ("/v3/election/campaign", r#"{"name":"ZQ==","lease":"8","value":"YQ=="}"#),
+    ("/v3/election/campaign", r#"{"name":"ZQ==","lease":"8","value":"Yg=="}"#),
+    ("/v3/election/campaign", r#"{"name":"ZQ==","lease":"99","value":"Yg=="}"#),
+    ("/v3/election/leader", r#"{"name":"ZQ=="}"#),
+    (
+        "/v3/election/proclaim",
+        r#"{"leader":{"name":"ZQ==","key":"ZS84","rev":"5","lease":"8"},"value":"Yw=="}"#,
+    ),
+    (
+        "/v3/election/proclaim",
+        r#"{"leader":{"name":"ZQ==","key":"ZS84","rev":"6","lease":"8"},"value":"Yw=="}"#,
+    ),
+    (
+        "/v3/election/proclaim",
+        r#"{"leader":{"name":"ZQ==","key":"ZS84","rev":"5","lease":"99"},"value":"Yw=="}"#,
+    ),
+    ("/v3/election/proclaim", r#"{"value":"Yw=="}"#),
+    ("/v3/election/proclaim", r#"{"leader":{},"value":"Yw=="}"#),
+    ("/v3/election/leader", r#"{"name":"ZQ=="}"#),
+    ("/v3/election/resign", r#"{"leader":{"name":"ZQ==","key":"ZS84","rev":"4","lease":"8"}}"#),
+    ("/v3/election/resign", r#"{"leader":{"name":"ZQ==","key":"ZS84","rev":"5","lease":"8"}}"#),
+    ("/v3/election/resign", "{}"),
+    ("/v3/election/resign", r#"{"leader":{}}"#),
+    ("/v3/election/leader", r#"{"name":"ZQ=="}"#),
+    ("/v3/kv/range", r#"{"key":"AA==","range_end":"AA=="}"#),
+];
+
+#[test]
+fn answers_are_those_of_a_real_etcd() {
+    if is_go_3_4() {
+        return;
+    }
+    let Some(program) = foreign("etcd") else { return };
+    let (ours, theirs) = (Lone::new(), Lone::new());
+    let _our_server = ours.start();
+    let _their_server = theirs.start_program(&program);
+    let Some(our_curl) = Curl::new(ours.spec.client_url()) else { return };
+    let Some(their_curl) = Curl::new(theirs.spec.client_url()) else { return };
+    let mut different = Vec::new();
+    for (path, body) in REQUESTS {
+        let (mut found, mut expected) = (our_curl.post(path, body), their_curl.post(path, body));
+        found.1 = without_ids(&found.1);
+        expected.1 = without_ids(&expected.1);
+        if found != expected {
+            different.push(format!("{path} {body}\n  ours   {found:?}\n  theirs {expected:?}"));
+        }
+    }
+    assert!(different.is_empty(), "{}", different.join("\n"));
+    // One that waits, until its deadline.
+    let held = r#"{"name":"bXk=","lease":"7"}"#;
+    assert_eq!(
+        (our_curl.post("/v3/lock/lock", held).0, their_curl.post("/v3/lock/lock", held).0),
+        (200, 200)
+    );
+    let wait = |curl: &Curl| {
+        let arguments = ["-H", "Grpc-Timeout: 300m", "--data-binary", r#"{"name":"bXk=","lease":"8"}"#];
+        curl.run(&arguments, "/v3/lock/lock", "")
+    };
+    let found = wait(&our_curl);
+    assert_eq!(found, wait(&their_curl));
+    assert_eq!(found.0, 504);
+}
+
+#[test]
+fn who_hangs_up_does_not_keep_others_waiting() {
+    let lone = Lone::new();
+    let _server = lone.start();
+    let url = lone.spec.client_url();
+    let Some(curl) = Curl::new(url.clone()) else { return };
+    for id in [7, 8, 9] {
+        let (status, said) = curl.post("/v3/lease/grant", &format!(r#"{{"ID":"{id}","TTL":"600"}}"#));
+        assert_eq!(status, 200, "{said}");
+    }
+    let (status, said) = curl.post("/v3/lock/lock", r#"{"name":"bXk=","lease":"7"}"#);
+    assert_eq!(status, 200, "{said}");
+    let waiting = curl.spawn("/v3/lock/lock", r#"{"name":"bXk=","lease":"8"}"#);
+    runtime().block_on(await_keys(&url, "my/", &["my/7", "my/8"]));
+    drop(waiting);
+    runtime().block_on(await_keys(&url, "my/", &["my/7"]));
+}
+
+#[test]
+fn observers_get_a_line_for_each_leader() {
+    let lone = Lone::new();
+    let _server = lone.start();
+    let Some(curl) = Curl::new(lone.spec.client_url()) else { return };
+    let (_, granted) = curl.post("/v3/lease/grant", r#"{"ID":"8","TTL":"600"}"#);
+    assert!(granted.contains(r#""ID":"8""#), "{granted}");
+    let campaign = |value| {
+        let body = format!(r#"{{"name":"ZQ==","lease":"8","value":"{value}"}}"#);
+        let (status, said) = curl.post("/v3/election/campaign", &body);
+        assert_eq!(status, 200, "{said}");
+    };
+    campaign("YQ==");
+    let mut observer: Running = curl.spawn("/v3/election/observe", r#"{"name":"ZQ=="}"#);
+    let line = observer.output_until("\n");
+    assert!(line.starts_with(r#"{"result":{"header":{"#), "{line}");
+    assert!(line.contains(r#""key":"ZS84""#) && line.contains(r#""value":"YQ==""#), "{line}");
+    campaign("Yg==");
+    let line = observer.output_until("\n");
+    assert!(line.contains(r#""mod_revision":"3""#) && line.contains(r#""value":"Yg==""#), "{line}");
+}
