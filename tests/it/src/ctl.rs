@@ -87,8 +87,9 @@ impl Ctl {
         command
             .env("ETCDCTL_API", "3")
             .arg(format!("--endpoints={}", self.endpoints))
-            // Its own limit is 5 s; a busy machine may need more.
+            // Its own limits are 5 s, and 2 s for the log-in; a busy machine may need more.
             .arg("--command-timeout=30s")
+            .arg("--dial-timeout=30s")
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
