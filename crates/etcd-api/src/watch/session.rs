@@ -163,13 +163,17 @@ fn watch(create: WatchCreateRequest) -> Watch {
     }
 }
 
-/// Why a watcher is not permitted, as etcd says it.
+/// Why a watcher is not permitted, as etcd says it: with the code, as Go prints a status.
+///
+/// # Source
+/// etcd `server/etcdserver/api/v3rpc/watch.go` recvLoop.
 fn refusal(error: &Error) -> Cow<'static, str> {
     let told = match error {
         Error::InvalidAuthToken | Error::AuthOldRevision | Error::UserEmpty => error,
         _ => &Error::PermissionDenied,
     };
-    told.to_string().into()
+    // All four have a name that is the same in Go.
+    format!("rpc error: code = {:?} desc = {told}", told.code()).into()
 }
 
 fn end_status(end: End) -> Status {

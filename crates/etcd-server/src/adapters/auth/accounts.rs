@@ -38,6 +38,8 @@ impl Accounts for ServerReplica {
     }
 
     async fn auth_status(&self) -> Result<(bool, u64), Error> {
+        // Nobody needs a token for it, but one that is shown must be good.
+        self.who().await?;
         self.barrier(false).await?;
         let accounts = self.authority().state.get();
         Ok((accounts.is_enabled(), accounts.revision()))

@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use etcd_it::{DEADLINE, cluster, is_go_3_4, runtime, start};
+use etcd_proto::etcdserverpb::watch_request::RequestUnion;
+use etcd_proto::etcdserverpb::{AuthStatusResponse, WatchCreateRequest, WatchRequest, WatchResponse};
+use etcd_proto::prost::Message as _;
 use etcd_testkit::wait_until;
 use tonic::Code;
 
@@ -47,6 +50,64 @@ fn both_headers_carry_a_token_and_a_false_one_is_refused() {
             assert_eq!(refused.code(), Code::Unauthenticated, "{wrong:?}");
             assert_eq!(refused.message(), "etcdserver: invalid auth token", "{wrong:?}");
         }
+    });
+}
+
+#[test]
+fn a_watch_that_is_refused_tells_the_code_too() {
+    let cluster = start(cluster(1));
+    let url = cluster.client_urls().remove(0);
+    runtime().block_on(async {
+        set_up(&url).await;
+        let raw = Raw::connect(&url).await;
+        let token = raw.log_in("ann", ANN_PASSWORD).await.unwrap();
+        let create = WatchCreateRequest { key: "root/1".into(), ..Default::default() };
+        let request = WatchRequest { request_union: Some(RequestUnion::CreateRequest(create)) };
+        let request = bytes::Bytes::from(request.encode_to_vec());
+        for (caller, reason) in [
+            (raw.clone(), "rpc error: code = InvalidArgument desc = etcdserver: user name is empty"),
+            (
+                raw.clone().with_token("x.1"),
+                "rpc error: code = Unauthenticated desc = etcdserver: invalid auth token",
+            ),
+            (
+                raw.clone().with_token(&token),
+                "rpc error: code = PermissionDenied desc = etcdserver: permission denied",
+            ),
+        ] {
+            let answer = caller.call("/etcdserverpb.Watch/Watch", request.clone()).await.unwrap().unwrap();
+            let answer = WatchResponse::decode(answer).unwrap();
+            assert_eq!((answer.created, answer.canceled, answer.watch_id), (true, true, -1));
+            assert_eq!(answer.cancel_reason, reason);
+        }
+    });
+}
+
+#[test]
+fn a_token_must_be_good_even_where_none_is_needed() {
+    if is_go_3_4() {
+        eprintln!("NOT TESTED: 3.4 has no AuthStatus");
+        return;
+    }
+    let cluster = start(cluster(1));
+    let url = cluster.client_urls().remove(0);
+    runtime().block_on(async {
+        let raw = Raw::connect(&url).await;
+        let status = |raw: Raw| async move {
+            let answer = raw.call("/etcdserverpb.Auth/AuthStatus", bytes::Bytes::new()).await?;
+            Ok::<_, tonic::Status>(AuthStatusResponse::decode(answer.unwrap()).unwrap().enabled)
+        };
+        // Nobody looks at it while there is nobody to be.
+        assert!(!status(raw.clone().with_token("x.1")).await.unwrap());
+        set_up(&url).await;
+        assert!(status(raw.clone()).await.unwrap());
+        let token = raw.log_in("ann", ANN_PASSWORD).await.unwrap();
+        assert!(status(raw.clone().with_token(&token)).await.unwrap());
+        let refused = status(raw.with_token("x.1")).await.unwrap_err();
+        assert_eq!(
+            (refused.code(), refused.message()),
+            (Code::Unauthenticated, "etcdserver: invalid auth token")
+        );
     });
 }
 
