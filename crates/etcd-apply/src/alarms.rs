@@ -15,6 +15,7 @@ use tracing::{info, warn};
 
 use crate::envelope::Request;
 use crate::outcome::ApplyError;
+use crate::v2;
 
 /// The alarms cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +73,7 @@ impl AlarmState {
     ///
     /// # Source
     /// etcd `server/etcdserver/apply/apply.go`, `applierV3Capped` and `applierV3Corrupt`. A put in a nested
-    /// transaction counts here, too.
+    /// transaction counts here, too, and so do the v2 keys, which etcd keeps elsewhere.
     pub fn refusal(&self, request: &Request) -> Option<ApplyError> {
         let kinds = self.0.kinds.load(Ordering::Relaxed);
         if kinds == 0 {
@@ -81,7 +82,7 @@ impl AlarmState {
         if kinds & CORRUPT != 0 && changes_data(request) {
             return Some(ApplyError::Corrupt);
         }
-        (kinds & NO_SPACE != 0 && needs_space(request)).then_some(ApplyError::NoSpace)
+        (kinds & NO_SPACE != 0 && request.needs_space()).then_some(ApplyError::NoSpace)
     }
 
     pub(crate) fn load(&self, storage: &Storage) -> Result<(), AlarmsError> {
@@ -157,22 +158,27 @@ fn name(kind: i32) -> &'static str {
 }
 
 fn changes_data(request: &Request) -> bool {
-    matches!(
-        request,
+    match request {
         Request::Put(_)
-            | Request::DeleteRange(_)
-            | Request::Txn(_)
-            | Request::Compaction(_)
-            | Request::LeaseGrant(_)
-            | Request::LeaseRevoke(_)
-    )
+        | Request::DeleteRange(_)
+        | Request::Txn(_)
+        | Request::Compaction(_)
+        | Request::LeaseGrant(_)
+        | Request::LeaseRevoke(_) => true,
+        Request::V2(request) => v2::effect(request) != v2::Effect::None,
+        _ => false,
+    }
 }
 
-fn needs_space(request: &Request) -> bool {
-    match request {
-        Request::Put(_) | Request::LeaseGrant(_) => true,
-        Request::Txn(txn) => has_put(txn),
-        _ => false,
+impl Request {
+    /// Whether it may add to what is stored. Without space it is refused, and nothing else is.
+    pub fn needs_space(&self) -> bool {
+        match self {
+            Self::Put(_) | Self::LeaseGrant(_) => true,
+            Self::Txn(txn) => has_put(txn),
+            Self::V2(request) => v2::effect(request) == v2::Effect::TakesSpace,
+            _ => false,
+        }
     }
 }
 

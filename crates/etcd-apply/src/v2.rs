@@ -128,6 +128,24 @@ fn load(storage: &Storage) -> Result<Store, LoadError> {
     Ok(Store::restore(Limits::default(), rows)?)
 }
 
+/// Whether a request writes a key of a client's, and whether it takes space for that. The members' own entries, the
+/// passing of time and reads do neither; what only keeps a key longer takes no space.
+pub(crate) fn effect(request: &Request) -> Effect {
+    match (request.method.as_str(), key_of(&request.path)) {
+        ("SYNC" | "QGET", _) | (_, None) => Effect::None,
+        ("PUT" | "POST", Some(_)) if request.refresh != Some(true) => Effect::TakesSpace,
+        (_, Some(_)) => Effect::Changes,
+    }
+}
+
+/// What a request does to the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    None,
+    Changes,
+    TakesSpace,
+}
+
 /// The key in a request's path.
 fn key_of(path: &str) -> Option<&str> {
     path.strip_prefix(KEYS).filter(|key| key.is_empty() || key.starts_with('/'))

@@ -77,6 +77,7 @@ fn cost(request: &Request) -> u64 {
         Request::Put(put) => cost_of_put(put),
         Request::Txn(txn) => cost_of_txn(txn),
         Request::LeaseGrant(_) => LEASE_OVERHEAD,
+        Request::V2(v2) if request.needs_space() => PUT_OVERHEAD + v2.path.len() as u64 + v2.val.len() as u64,
         _ => 0,
     }
 }

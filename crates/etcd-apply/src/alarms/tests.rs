@@ -25,6 +25,15 @@ fn an_alarm_refuses_what_it_is_about_and_nothing_else() {
         let Request::Txn(inner) = inner else { unreachable!("it is a transaction") };
         txn(vec![], vec![op(request_op::Request::RequestTxn(inner))])
     };
+    let v2 = |method: &str, path: &str, refresh| {
+        let (method, path) = (method.to_owned(), path.to_owned());
+        Request::V2(Box::new(etcd_proto::etcdserverpb::Request {
+            method,
+            path,
+            refresh,
+            ..Default::default()
+        }))
+    };
     // The request, whether a full member's alarm refuses it, whether the alarm about data does.
     let table = [
         (Request::Put(PutRequest::default()), true, true),
@@ -35,6 +44,13 @@ fn an_alarm_refuses_what_it_is_about_and_nothing_else() {
         (nested(txn(vec![put()], vec![])), true, true),
         (nested(txn(vec![delete()], vec![])), false, true),
         (Request::Alarm(AlarmRequest::default()), false, false),
+        (v2("PUT", "/1/a", None), true, true),
+        (v2("PUT", "/1/a", Some(true)), false, true),
+        (v2("POST", "/1", Some(false)), true, true),
+        (v2("DELETE", "/1/a", None), false, true),
+        (v2("QGET", "/1/a", None), false, false),
+        (v2("SYNC", "", None), false, false),
+        (v2("PUT", "/0/members/8e9e05c52164694d/attributes", None), false, false),
     ];
     let batch = &mut Batch::new(1);
     let (calm, full, corrupt, both) =

@@ -12,13 +12,17 @@ use crate::waiters::Waiting;
 impl ServerReplica {
     /// Proposes a request of whoever the handle acts for, and waits until it is applied here.
     pub(crate) async fn propose(&self, request: Request) -> Result<Response, Error> {
-        if !self.0.options.quota.admits(self.database_size(), &request) {
+        if !self.has_space_for(&request) {
             // Boxed, or every proposal would be larger by this rare one.
             return Err(Box::pin(self.refuse_for_space()).await);
         }
         // Boxed, since it is seldom needed.
         let who = if self.authority().state.is_enabled() { Box::pin(self.who()).await? } else { None };
         self.propose_by(who, request).await
+    }
+
+    pub(super) fn has_space_for(&self, request: &Request) -> bool {
+        self.0.options.quota.admits(self.database_size(), request)
     }
 
     /// As [`ServerReplica::propose`], whatever the space.

@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::ServerReplica;
+use super::errors::{apply_error, unexpected};
 
 /// A cheap handle.
 #[derive(Clone)]
@@ -89,13 +90,15 @@ impl V2 for ServerV2 {
     }
 
     async fn write(&self, request: etcdserverpb::Request) -> Result<Arc<Event>, WriteError> {
-        match self.0.replica.submit(None, Request::V2(Box::new(request))).await? {
+        let (replica, request) = (&self.0.replica, Request::V2(Box::new(request)));
+        if !replica.has_space_for(&request) {
+            return Err(WriteError::Server(replica.refuse_for_space().await));
+        }
+        match replica.submit(None, request).await? {
             Ok(Response::V2(event)) => Ok(event),
+            Ok(other) => Err(WriteError::Server(unexpected(&other))),
             Err(ApplyError::V2(error)) => Err(WriteError::Store(error)),
-            other => {
-                let text = format!("etcdserver: unexpected outcome {other:?}");
-                Err(WriteError::Server(etcd_api::Error::Unknown(text.into())))
-            }
+            Err(error) => Err(WriteError::Server(apply_error(error))),
         }
     }
 

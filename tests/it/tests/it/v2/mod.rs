@@ -5,4 +5,5 @@ mod discovery;
 pub(crate) mod http;
 mod keys;
 mod replication;
+mod space;
 mod stats;
