@@ -20,7 +20,7 @@ pub(crate) struct Comparison {
     pub(crate) sides: Vec<Side>,
 }
 
-/// `put`, `range`, `txn`, `mixed`.
+/// Every command that bears one load.
 pub(crate) fn run(job: &Job) -> anyhow::Result<()> {
     let comparison = measure(&job.load, &job.run)?;
     print!("\n{}", report::text(&comparison));
@@ -32,7 +32,7 @@ pub(crate) fn measure(load: &Load, run: &Run) -> anyhow::Result<Comparison> {
     crate::keys::Keys::new(load.key_size, load.key_space)?;
     eprintln!("{}", load.describe());
     let targets = targets(run)?;
-    if load.reads() {
+    if load.needs_filling() {
         for target in &targets {
             round::fill(target, load, run)?;
         }

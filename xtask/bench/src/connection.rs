@@ -10,8 +10,9 @@ use std::task::{Context, Poll};
 
 use anyhow::Context as _;
 use etcd_proto::etcdserverpb::kv_client::KvClient;
+use etcd_proto::etcdserverpb::lease_client::LeaseClient;
 use etcd_proto::etcdserverpb::watch_client::WatchClient;
-use etcd_proto::etcdserverpb::{WatchRequest, WatchResponse};
+use etcd_proto::etcdserverpb::{LeaseKeepAliveRequest, LeaseKeepAliveResponse, WatchRequest, WatchResponse};
 use etcd_tls::Tls;
 use etcd_tls::tokio_rustls::TlsConnector;
 use etcd_tls::tokio_rustls::client::TlsStream;
@@ -21,7 +22,9 @@ use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use tonic::body::Body;
 use tower_service::Service;
@@ -30,6 +33,9 @@ use crate::load::Call;
 
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
+
+/// etcd's refusal of a lease that is there.
+const LEASE_EXISTS: &str = "etcdserver: lease already exists";
 
 /// Sends requests over one connection; clones share it.
 #[derive(Clone)]
@@ -50,11 +56,25 @@ impl Connection {
     }
 }
 
-/// A client on one connection.
-#[derive(Clone)]
+/// A client on one connection. A clone shares the connection, and renews leases on a stream of its own.
 pub(crate) struct Client {
     kv: KvClient<Connection>,
     watch: WatchClient<Connection>,
+    lease: LeaseClient<Connection>,
+    renewals: Option<Renewals>,
+}
+
+/// A stream of renewals, of which one is under way at a time.
+struct Renewals {
+    requests: mpsc::Sender<LeaseKeepAliveRequest>,
+    answers: Streaming<LeaseKeepAliveResponse>,
+}
+
+impl Clone for Client {
+    fn clone(&self) -> Self {
+        let (kv, watch, lease) = (self.kv.clone(), self.watch.clone(), self.lease.clone());
+        Self { kv, watch, lease, renewals: None }
+    }
 }
 
 impl Client {
@@ -70,7 +90,8 @@ impl Client {
         let origin = Uri::builder().scheme(scheme).authority(address).path_and_query("/").build()?;
         let connection = Connection { sender };
         let watch = WatchClient::with_origin(connection.clone(), origin.clone());
-        Ok(Self { kv: KvClient::with_origin(connection, origin), watch })
+        let lease = LeaseClient::with_origin(connection.clone(), origin.clone());
+        Ok(Self { kv: KvClient::with_origin(connection, origin), watch, lease, renewals: None })
     }
 
     /// Sends one request and waits for its answer.
@@ -79,6 +100,38 @@ impl Client {
             Call::Put(put) => self.kv.put(put).await.map(drop),
             Call::Range(range) => self.kv.range(range).await.map(drop),
             Call::Txn(txn) => self.kv.txn(txn).await.map(drop),
+            Call::Grant(grant) => match self.lease.lease_grant(grant).await {
+                // Of an earlier measurement of the same cluster.
+                Err(status) if status.message() == LEASE_EXISTS => Ok(()),
+                granted => granted.map(drop),
+            },
+            Call::KeepAlive(id) => self.renew(id).await,
+        }
+    }
+
+    /// Sends one renewal, and waits for its answer; a stream that fails is not used again.
+    async fn renew(&mut self, id: i64) -> Result<(), tonic::Status> {
+        let request = LeaseKeepAliveRequest { id };
+        let mut renewals = match self.renewals.take() {
+            Some(renewals) => {
+                let sent = renewals.requests.send(request).await;
+                sent.map_err(|_| tonic::Status::unavailable("the stream has ended"))?;
+                renewals
+            }
+            None => {
+                let (requests, receiver) = mpsc::channel(1);
+                // First, since a server may send its headers with its first answer.
+                requests.try_send(request).map_err(|_| tonic::Status::internal("nobody sends"))?;
+                let answers = self.lease.lease_keep_alive(ReceiverStream::new(receiver)).await?.into_inner();
+                Renewals { requests, answers }
+            }
+        };
+        match renewals.answers.message().await? {
+            Some(answer) if answer.id == id && answer.ttl > 0 => {
+                self.renewals = Some(renewals);
+                Ok(())
+            }
+            other => Err(tonic::Status::internal(format!("not the renewal of lease {id}: {other:?}"))),
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use etcd_proto::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 use etcd_proto::etcdserverpb::request_op::Request;
-use etcd_proto::etcdserverpb::{Compare, PutRequest, RangeRequest, RequestOp, TxnRequest};
+use etcd_proto::etcdserverpb::{Compare, LeaseGrantRequest, PutRequest, RangeRequest, RequestOp, TxnRequest};
 
 use crate::keys::{Keys, Random};
 
@@ -51,7 +51,15 @@ pub(crate) enum Kind {
     Watch {
         watchers: u64,
     },
+    /// Renewals of leases, as many as there are keys in other loads; each client has a stream of its own.
+    KeepAlive,
 }
+
+/// The id of the first lease; the others follow it.
+const FIRST_LEASE: i64 = 0x0be_c000_0000;
+
+/// Longer than any measurement, so that no lease ends in the middle of one.
+const LEASE_SECONDS: i64 = 24 * 60 * 60;
 
 /// One request, ready to be sent.
 #[derive(Debug)]
@@ -59,12 +67,23 @@ pub(crate) enum Call {
     Put(PutRequest),
     Range(RangeRequest),
     Txn(TxnRequest),
+    Grant(LeaseGrantRequest),
+    /// Of the lease with this id.
+    KeepAlive(i64),
 }
 
 impl Load {
-    /// Whether it reads, so that keys must be there before.
-    pub(crate) const fn reads(&self) -> bool {
-        matches!(self.kind, Kind::Range { .. } | Kind::Mixed { .. })
+    /// Whether it needs something that must be there before: keys to read, or leases.
+    pub(crate) const fn needs_filling(&self) -> bool {
+        matches!(self.kind, Kind::Range { .. } | Kind::Mixed { .. } | Kind::KeepAlive)
+    }
+
+    /// What makes the key, or the lease, with this number.
+    pub(crate) fn filling(&self, keys: &Keys, number: u64, value: &Bytes) -> Call {
+        match self.kind {
+            Kind::KeepAlive => Call::Grant(LeaseGrantRequest { id: lease(number), ttl: LEASE_SECONDS }),
+            _ => Call::Put(put(keys.key(number), value)),
+        }
     }
 
     /// What kind of load it is, and how large, in a few words.
@@ -82,14 +101,18 @@ impl Load {
             Kind::Watch { watchers } => {
                 format!("watch, events of one key for {watchers} watchers")
             }
+            Kind::KeepAlive => format!("keep-alive of {} leases", self.key_space),
         };
         let plural = |count: u64, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+        let clients = if self.kind == Kind::KeepAlive { "stream" } else { "client" };
         let mut text = format!(
-            "{kind} · {} · {} · {} B values",
-            plural(self.clients, "client"),
-            plural(self.connections, "connection"),
-            self.value_size
+            "{kind} · {} · {}",
+            plural(self.clients, clients),
+            plural(self.connections, "connection")
         );
+        if self.kind != Kind::KeepAlive {
+            text += &format!(" · {} B values", self.value_size);
+        }
         if let Some(rate) = self.rate {
             text += &format!(" · {rate} requests/s");
         }
@@ -113,11 +136,16 @@ impl Load {
                     Call::Put(put(keys.key(pick), value))
                 }
             }
+            Kind::KeepAlive => Call::KeepAlive(lease(pick)),
         }
     }
 }
 
-pub(crate) fn put(key: Bytes, value: &Bytes) -> PutRequest {
+fn lease(number: u64) -> i64 {
+    FIRST_LEASE.saturating_add_unsigned(number)
+}
+
+fn put(key: Bytes, value: &Bytes) -> PutRequest {
     PutRequest { key, value: value.clone(), ..PutRequest::default() }
 }
 
@@ -225,10 +253,31 @@ mod tests {
     }
 
     #[test]
+    fn only_leases_that_were_granted_are_renewed() {
+        let (keys, load, mut random) = (Keys::new(4, 20).unwrap(), load(Kind::KeepAlive), Random::new(5));
+        let granted: BTreeSet<_> = (0..20)
+            .map(|number| match load.filling(&keys, number, &Bytes::new()) {
+                Call::Grant(grant) => grant.id,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let renewed: BTreeSet<_> = (0..1000)
+            .map(|_| match load.call(&keys, &Bytes::new(), &mut random) {
+                Call::KeepAlive(id) => id,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(granted, renewed);
+        assert_eq!(granted.len(), 20);
+    }
+
+    #[test]
     fn descriptions() {
         let one = load(Kind::Range { serializable: false, keys: 1 });
         assert_eq!(one.describe(), "range, linearizable · 1 client · 1 connection · 8 B values");
         let paced = Load { rate: Some(500), clients: 2, ..load(Kind::Put) };
         assert_eq!(paced.describe(), "put · 2 clients · 1 connection · 8 B values · 500 requests/s");
+        let renewals = Load { clients: 2, ..load(Kind::KeepAlive) };
+        assert_eq!(renewals.describe(), "keep-alive of 20 leases · 2 streams · 1 connection");
     }
 }

@@ -1,4 +1,4 @@
-//! A load client for etcd: puts, reads, transactions; throughput, latency, and what it costs the server.
+//! A load client for etcd: puts, reads, transactions, watchers, leases; throughput, latency, and what it costs the server.
 //!
 //! It measures one cluster, or two in alternating rounds (`--against`), so that a noisy machine is noisy for both.
 //! Clusters are started on loopback through `etcd-testkit`, or named with `--endpoints`.
@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Txn(options) => compare::run(&options.into_txn()),
         Command::Mixed(options) => compare::run(&options.into_mixed()),
         Command::Watch(options) => compare::run(&options.into_watch()),
+        Command::LeaseKeepalive(options) => compare::run(&options.into_keep_alive()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Mixed(Mixed),
     /// Write one key that many watch, and count the events that reach them
     Watch(Watch),
+    /// Renew leases on many streams
+    LeaseKeepalive(LeaseKeepalive),
     /// Make full TLS handshakes with one member
     Handshakes(Handshakes),
     /// List a large keyspace while others write, and see what that costs them and the members' memory
@@ -101,6 +103,30 @@ pub(crate) struct Watch {
     /// Puts in a round
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
     total: u64,
+    #[command(flatten)]
+    run: Run,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LeaseKeepalive {
+    /// Leases; each renewal picks one at random
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    leases: u64,
+    /// Streams of renewals, each with one renewal under way at any time
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    streams: u64,
+    /// TCP connections that the streams share
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    connections: u64,
+    /// Renewals in a round [default: 100000, unless --duration is given]
+    #[arg(long, conflicts_with = "duration", value_parser = clap::value_parser!(u64).range(1..))]
+    total: Option<u64>,
+    /// Seconds a round takes
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    duration: Option<u64>,
+    /// Renewals a second; latency then counts from when one was due [default: as many as possible]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    rate: Option<u64>,
     #[command(flatten)]
     run: Run,
 }
@@ -323,6 +349,23 @@ impl Watch {
     }
 }
 
+impl LeaseKeepalive {
+    pub(crate) fn into_keep_alive(self) -> Job {
+        let shape = Shape {
+            clients: self.streams,
+            connections: self.connections,
+            key_size: 8,
+            val_size: 0,
+            key_space: self.leases,
+            total: self.total,
+            duration: self.duration,
+            rate: self.rate,
+            warm_up: None,
+        };
+        Job { load: shape.load(Kind::KeepAlive), run: self.run }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,6 +378,7 @@ mod tests {
             Command::Txn(txn) => Ok(txn.into_txn()),
             Command::Mixed(mixed) => Ok(mixed.into_mixed()),
             Command::Watch(watch) => Ok(watch.into_watch()),
+            Command::LeaseKeepalive(keep_alive) => Ok(keep_alive.into_keep_alive()),
             Command::Suite(_) | Command::Handshakes(_) | Command::List(_) => Err("no load".into()),
         }
     }
@@ -361,6 +405,13 @@ mod tests {
     fn connections_are_not_more_than_watchers() {
         let watch = job("watch --watchers 7 --total 30").unwrap().load;
         assert_eq!((watch.kind, watch.connections, watch.warm_up), (Kind::Watch { watchers: 7 }, 7, 3));
+    }
+
+    #[test]
+    fn each_stream_renews_leases() {
+        let load = job("lease-keepalive --streams 7 --leases 30 --total 50").unwrap().load;
+        assert_eq!((load.kind, load.clients, load.connections), (Kind::KeepAlive, 7, 7));
+        assert_eq!((load.key_space, load.total, load.warm_up), (30, Some(50), 5));
     }
 
     #[test]

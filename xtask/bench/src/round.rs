@@ -18,7 +18,7 @@ use crate::worker::{Phase, Worker};
 
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Writes every key of the load once, so that reads find something.
+/// Makes every key of the load, or every lease, so that there is something to ask for.
 pub(crate) fn fill(target: &Target, load: &Load, run: &Run) -> anyhow::Result<()> {
     let mut workers = connect(target, load, run)?;
     let everything = Load { total: Some(load.key_space), duration: None, rate: None, ..load.clone() };
@@ -26,7 +26,9 @@ pub(crate) fn fill(target: &Target, load: &Load, run: &Run) -> anyhow::Result<()
     let measures = recorder.measures(1.0);
     match measures.first_failure {
         None => Ok(()),
-        Some(failure) => Err(anyhow!("{} of {} puts failed: {failure}", measures.failures, load.key_space)),
+        Some(failure) => {
+            Err(anyhow!("{} of {} requests failed: {failure}", measures.failures, load.key_space))
+        }
     }
 }
 

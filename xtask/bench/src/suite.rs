@@ -15,7 +15,7 @@ pub(crate) fn run(options: &Suite) -> anyhow::Result<()> {
     compare::write_json(&options.run, &comparisons)
 }
 
-fn loads(total: u64) -> [Load; 7] {
+fn loads(total: u64) -> [Load; 8] {
     let many = |kind| Load {
         kind,
         clients: 1000,
@@ -50,6 +50,7 @@ fn loads(total: u64) -> [Load; 7] {
             warm_up: (total / 2000).max(1),
             ..many(Kind::Watch { watchers: 1000 })
         },
+        many(Kind::KeepAlive),
     ]
 }
 
@@ -93,6 +94,7 @@ mod tests {
                 "txn of 8 puts · 1000 clients · 100 connections · 256 B values",
                 "range of 1000 keys, serializable · 100 clients · 10 connections · 256 B values",
                 "watch, events of one key for 1000 watchers · 8 clients · 100 connections · 256 B values",
+                "keep-alive of 10000 leases · 1000 streams · 100 connections",
             ]
         );
     }

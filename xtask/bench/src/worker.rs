@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::connection::Client;
 use crate::keys::{Keys, Random};
-use crate::load::{Call, Load, put};
+use crate::load::{Call, Load};
 use crate::measures::Recorder;
 use crate::pacer::Pacer;
 
@@ -30,7 +30,7 @@ pub(crate) struct Phase {
     pub(crate) pacer: Pacer,
     /// Requests that were answered, for the progress line.
     pub(crate) done: AtomicU64,
-    /// Writes the keys one after another instead of sending the load.
+    /// Makes what the load needs, one after another, instead of sending it.
     pub(crate) fill: bool,
 }
 
@@ -63,24 +63,27 @@ impl Worker {
     }
 
     /// Runs a phase on a thread of its own; gives itself back with what it saw.
-    pub(crate) fn spawn(self, phase: Arc<Phase>) -> JoinHandle<anyhow::Result<(Self, Recorder)>> {
+    pub(crate) fn spawn(mut self, phase: Arc<Phase>) -> JoinHandle<anyhow::Result<(Self, Recorder)>> {
         std::thread::spawn(move || {
-            let recorder = self.runtime.block_on(run(&self.clients, self.seed, phase))?;
+            let clients = std::mem::take(&mut self.clients);
+            let (clients, recorder) = self.runtime.block_on(run(clients, self.seed, phase))?;
+            self.clients = clients;
             Ok((self, recorder))
         })
     }
 }
 
-async fn run(clients: &[Client], seed: u64, phase: Arc<Phase>) -> anyhow::Result<Recorder> {
+/// Gives the clients back, which may have streams that later phases go on with.
+async fn run(clients: Vec<Client>, seed: u64, phase: Arc<Phase>) -> anyhow::Result<(Vec<Client>, Recorder)> {
     let keys = Keys::new(phase.load.key_size, phase.load.key_space)?;
     let mut random = Random::new(seed);
     let values: Vec<Bytes> = (0..VALUES).map(|_| random.bytes(phase.load.value_size)).collect();
     // Only this thread locks it; the lock is what lets tasks share it.
     let recorder = Arc::new(Mutex::new(Recorder::new()));
     let mut tasks = JoinSet::new();
-    for (index, client) in clients.iter().enumerate() {
+    for (index, client) in clients.into_iter().enumerate() {
         let task = Task {
-            client: client.clone(),
+            client,
             phase: Arc::clone(&phase),
             keys: keys.clone(),
             value: values[index % VALUES].clone(),
@@ -89,11 +92,12 @@ async fn run(clients: &[Client], seed: u64, phase: Arc<Phase>) -> anyhow::Result
         };
         tasks.spawn(task.run());
     }
+    let mut clients = Vec::with_capacity(tasks.len());
     while let Some(task) = tasks.join_next().await {
-        task.context("a client panicked")?;
+        clients.push(task.context("a client panicked")?);
     }
     let recorder = Arc::into_inner(recorder).context("a client is left")?;
-    Ok(recorder.into_inner().unwrap_or_else(PoisonError::into_inner))
+    Ok((clients, recorder.into_inner().unwrap_or_else(PoisonError::into_inner)))
 }
 
 struct Task {
@@ -107,7 +111,7 @@ struct Task {
 
 impl Task {
     /// Sends one request after the other; gives up when a connection does not answer any more.
-    async fn run(mut self) {
+    async fn run(mut self) -> Client {
         while let Some(turn) = self.phase.pacer.next() {
             if let Some(due) = turn.due {
                 tokio::time::sleep_until(due.into()).await;
@@ -126,10 +130,11 @@ impl Task {
                 }
                 Err(_) => {
                     self.recorder().failure(&format!("no answer within {REQUEST_TIMEOUT:?}"));
-                    return;
+                    break;
                 }
             }
         }
+        self.client
     }
 
     fn recorder(&self) -> MutexGuard<'_, Recorder> {
@@ -138,7 +143,7 @@ impl Task {
 
     fn next_call(&mut self, number: u64) -> Call {
         if self.phase.fill {
-            return Call::Put(put(self.keys.key(number), &self.value));
+            return self.phase.load.filling(&self.keys, number, &self.value);
         }
         self.phase.load.call(&self.keys, &self.value, &mut self.random)
     }
