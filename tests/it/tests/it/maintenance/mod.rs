@@ -2,6 +2,7 @@
 
 mod alarms;
 mod compaction;
+mod corruption;
 mod database;
 mod leadership;
 mod ranges;
