@@ -16,6 +16,11 @@ pub(crate) use metrics::register;
 /// Handshakes at once on one port; one more ends the oldest.
 const MAX_HANDSHAKES: usize = 1024;
 
+/// Handshakes on a port for so many connections: those that stall leave half of it to the others.
+fn max_handshakes(connections: usize) -> usize {
+    (connections / 2).min(MAX_HANDSHAKES)
+}
+
 /// TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -109,13 +114,14 @@ impl MemberTls {
         Arc::clone(&self.peer)
     }
 
-    pub(crate) fn peer_acceptor(&self) -> Acceptor {
-        Acceptor::new("peer", self.peer(), MAX_HANDSHAKES)
+    /// For a port that has so many connections at most.
+    pub(crate) fn peer_acceptor(&self, connections: usize) -> Acceptor {
+        Acceptor::new("peer", self.peer(), max_handshakes(connections))
     }
 
-    /// For all client ports together.
-    pub(crate) fn client_acceptor(&self) -> Option<Acceptor> {
-        self.client.clone().map(|tls| Acceptor::new("client", tls, MAX_HANDSHAKES))
+    /// For all client ports together, of which each has so many connections at most.
+    pub(crate) fn client_acceptor(&self, connections: usize) -> Option<Acceptor> {
+        self.client.clone().map(|tls| Acceptor::new("client", tls, max_handshakes(connections)))
     }
 
     /// With the names that the log and the metrics have for them.

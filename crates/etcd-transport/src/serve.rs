@@ -49,7 +49,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            max_connections: 1024,
+            // Twice the handshakes that a member lets go on at once: those that stall leave room.
+            max_connections: 2048,
             max_header_bytes: 64 << 10,
             header_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(5),

@@ -47,7 +47,7 @@ pub(super) fn raft_options(config: &Config, id: MemberId, started_ms: u64) -> et
 
 pub(super) fn peer_security(config: &Config, tls: &MemberTls) -> Security {
     Security::Tls {
-        acceptor: tls.peer_acceptor(),
+        acceptor: tls.peer_acceptor(etcd_transport::Limits::default().max_connections),
         check_addresses: !config.peer_tls.skip_client_san_verification,
     }
 }

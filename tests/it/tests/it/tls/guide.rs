@@ -46,14 +46,18 @@ fn assert_works(security: &[Security; 3]) {
             other => Err(format!("{other:?}")),
         })
         .unwrap();
-        let members: Vec<PeerMember> = wait_until("all members to have names", DEADLINE, || {
-            let members = probe.members().map_err(|error| error.to_string())?;
-            let named =
-                members.iter().all(|member| !member.name.is_empty() && !member.client_urls.is_empty());
-            if named { Ok(members) } else { Err(format!("{members:?}")) }
-        })
-        .unwrap();
-        assert_eq!(members.len(), 3);
+        let members: Vec<PeerMember> =
+            wait_until("three members to have published themselves", DEADLINE, || {
+                let members = probe.members().map_err(|error| error.to_string())?;
+                let published =
+                    members.iter().filter(|member| !member.name.is_empty() && !member.client_urls.is_empty());
+                if published.count() == 3 && members.len() == 3 {
+                    Ok(members)
+                } else {
+                    Err(format!("{members:?}"))
+                }
+            })
+            .unwrap();
         for member in members {
             assert!(member.peer_urls[0].starts_with("https://127.0.1.1"), "{member:?}");
             assert!(member.client_urls[0].starts_with("https://127.0.1.1"), "{member:?}");

@@ -3,9 +3,9 @@
 use std::process::Command;
 
 use etcd_it::{Ctl, foreign};
-use etcd_testkit::{Leaf, Probe};
+use etcd_testkit::Leaf;
 
-use super::material::{Curl, certificates, run, s_client, secure_member, start, text};
+use super::material::{Curl, certificates, probe, run, s_client, secure_member, start, text, until_said};
 use crate::lone::Lone;
 
 #[test]
@@ -26,14 +26,9 @@ fn clients_of_every_kind() {
         let answer = good.get(&health, more);
         assert!(answer.as_ref().is_ok_and(|answer| answer.contains("\"true\"")), "{more:?}: {answer:?}");
     }
-    assert!(Probe::of(&lone.spec).health().unwrap());
-    assert!(
-        Probe::of(&lone.spec)
-            .metrics()
-            .unwrap()
-            .value("etcd_server_tls_certificate_expiration_days")
-            .is_some()
-    );
+    assert!(probe(&lone).health().unwrap());
+    let days = probe(&lone).metrics().unwrap().value("etcd_server_tls_certificate_expiration_days");
+    assert!(days.is_some());
     assert_eq!(ctl(&lone, &["put", "a", "b"]), Some("OK\n".to_owned()));
     assert_eq!(ctl(&lone, &["get", "a"]), Some("a\nb\n".to_owned()));
     let (cert, key, ca) = (text(&files.user.cert), text(&files.user.key), text(&files.client_ca));
@@ -60,7 +55,7 @@ fn clients_of_every_kind() {
     }
     let nothing = Curl::trusting(&files.client_ca).unwrap();
     assert!(nothing.get(&health, &[]).is_err(), "no certificate");
-    assert!(server.output().contains("rejected connection on client endpoint"), "{}", server.output());
+    until_said(&server, "rejected connection on client endpoint");
 
     // Refused: by the client, for what the server shows.
     let distrustful = Curl::trusting(&files.peer_ca).unwrap().showing(&files.user);
@@ -105,7 +100,7 @@ fn members_are_not_clients_and_must_come_from_where_they_live() {
 
     // The certificate says 127.0.0.1 and localhost.
     assert!(curl.get(&members, &["--interface", "127.0.0.9"]).is_err(), "from another address");
-    assert!(server.output().contains("rejected connection on peer endpoint"), "{}", server.output());
+    until_said(&server, "rejected connection on peer endpoint");
     let nowhere = material.peers.issue(&material.directory, "nowhere", &Leaf::default()).unwrap();
     let anywhere = Curl::trusting(&files.peer_ca).unwrap().showing(&nowhere);
     assert!(anywhere.get(&members, &["--interface", "127.0.0.9"]).is_ok(), "a certificate without addresses");

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use etcd_it::{DEADLINE, Scratch, Server, foreign};
-use etcd_testkit::{Authority, CertFiles, Certificates, Leaf, MemberSpec, Security, wait_until};
+use etcd_testkit::{Authority, CertFiles, Certificates, Leaf, MemberSpec, Probe, Security, wait_until};
 
 use crate::lone::Lone;
 
@@ -126,6 +126,19 @@ pub(crate) fn start(lone: &Lone, more: &[&str]) -> Server {
     let mut server = Server::start(&lone.scratch, lone.with(more));
     server.wait_for_output("ready to serve client requests");
     server
+}
+
+/// Asks the member, and is as patient as any other wait.
+pub(super) fn probe(lone: &Lone) -> Probe {
+    Probe::patient(&lone.spec, DEADLINE)
+}
+
+/// Waits until the server has said `text`: what it does to a connection may be seen before it is logged.
+pub(super) fn until_said(server: &Server, text: &str) {
+    until(&format!("the server to say {text:?}"), || {
+        let said = server.output();
+        if said.contains(text) { Ok(()) } else { Err(said) }
+    });
 }
 
 /// Waits until `look` is true.

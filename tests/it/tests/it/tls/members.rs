@@ -7,9 +7,13 @@ use super::material::{Material, certificates, text};
 
 /// Puts and gets with `etcdctl`; `None` where it is not installed.
 fn ctl(cluster: &TestCluster, arguments: &[&str]) -> Option<String> {
-    let urls: Vec<_> = cluster.members().iter().filter(|member| member.pid().is_some()).collect();
-    let urls: Vec<_> = urls.into_iter().map(|member| member.spec().client_url()).collect();
-    let ctl = Ctl::new(&urls)?;
+    let running = cluster.members().iter().filter(|member| member.pid().is_some());
+    let urls: Vec<_> = running.map(|member| member.spec().client_url()).collect();
+    ctl_at(cluster, &urls, arguments)
+}
+
+fn ctl_at(cluster: &TestCluster, urls: &[String], arguments: &[&str]) -> Option<String> {
+    let ctl = Ctl::new(urls)?;
     let security = match &cluster.member(0).spec().security {
         Security::Files(files) => vec![
             "--cacert".to_owned(),
@@ -23,6 +27,17 @@ fn ctl(cluster: &TestCluster, arguments: &[&str]) -> Option<String> {
     };
     let words: Vec<&str> = security.iter().map(String::as_str).chain(arguments.iter().copied()).collect();
     Some(ctl.ok(&words))
+}
+
+/// Two of the three ask the leader for it, over the peer port.
+fn keep_alive_at_every_member(cluster: &TestCluster) {
+    let Some(granted) = ctl(cluster, &["lease", "grant", "300"]) else { return };
+    let id = granted.split(' ').nth(1).expect("lease <id> granted");
+    for member in cluster.members() {
+        let url = member.spec().client_url();
+        let said = ctl_at(cluster, &[url], &["lease", "keep-alive", "--once", id]);
+        assert_eq!(said, Some(format!("lease {id} keepalived with TTL(300)\n")));
+    }
 }
 
 /// Restarts, kills and leaves behind members while keys are put; nothing is lost.
@@ -39,6 +54,7 @@ fn live_through_restarts(mut cluster: TestCluster) {
         cluster.start(index).unwrap();
         cluster.wait_for_health(index).unwrap();
     }
+    keep_alive_at_every_member(&cluster);
     let leader = cluster.wait_for_leader().unwrap();
     cluster.kill(leader).unwrap();
     cluster.wait_for_leader().unwrap();

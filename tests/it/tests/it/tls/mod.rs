@@ -3,7 +3,9 @@
 mod guide;
 mod handshakes;
 mod keys;
+mod listeners;
 pub(crate) mod material;
+mod matrix;
 mod members;
 mod rotation;
 mod stalled;

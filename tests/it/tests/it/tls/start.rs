@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use etcd_it::{Ended, Server};
-use etcd_testkit::{Security, Signal};
+use etcd_testkit::{Security, Signal, reserve_ports};
 
-use super::material::{Curl, certificates, secure_member, start};
+use super::material::{Curl, certificates, probe, secure_member, start};
 use crate::lone::Lone;
 
 /// A member with https URLs and no certificates.
@@ -47,6 +47,16 @@ fn https_urls_need_certificates() {
     );
     let ended = refuse(&lone, &arguments, &["--peer-auto-tls"]);
     let url = lone.spec.client_url();
+    says(
+        &ended,
+        &format!("TLS key/cert (--cert-file, --key-file) must be provided for client url {url} with HTTPS"),
+    );
+    let plain = Lone::new();
+    let ports = reserve_ports(1).unwrap();
+    let url = format!("https://127.0.0.1:{}", ports[0].get());
+    let ended = refuse(&plain, &plain.arguments(), &["--listen-metrics-urls", &url]);
+    says(&ended, "client TLS key/cert (--cert-file, --key-file) must be provided for metrics secure url");
+    let ended = refuse(&plain, &plain.arguments(), &["--listen-client-http-urls", &url]);
     says(
         &ended,
         &format!("TLS key/cert (--cert-file, --key-file) must be provided for client url {url} with HTTPS"),
@@ -116,7 +126,7 @@ fn certificates_on_http_urls_are_not_used() {
     ] {
         assert!(log.contains(text), "{text:?} is not in:\n{log}");
     }
-    assert!(lone.probe().health().unwrap());
+    assert!(probe(&lone).health().unwrap());
 }
 
 #[test]
@@ -124,7 +134,7 @@ fn automatic_certificates_are_kept() {
     let mut lone = Lone::new();
     lone.spec.security = Security::Auto;
     let server = start(&lone, &["--self-signed-cert-validity", "2"]);
-    assert!(lone.probe().health().unwrap());
+    assert!(probe(&lone).health().unwrap());
     let fixtures = lone.spec.data_dir.join("fixtures");
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let mut before = Vec::new();
@@ -140,12 +150,12 @@ fn automatic_certificates_are_kept() {
         let health = curl.get(&format!("{}/health", lone.spec.client_url()), &[]);
         assert!(health.is_ok(), "{health:?}");
     }
-    let days = lone.probe().metrics().unwrap().value("etcd_server_tls_certificate_expiration_days").unwrap();
+    let days = probe(&lone).metrics().unwrap().value("etcd_server_tls_certificate_expiration_days").unwrap();
     assert!((728.0..730.1).contains(&days), "{days}");
     server.signal(Signal::TERM);
     let _ended = server.wait();
     let _server = start(&lone, &[]);
-    assert!(lone.probe().health().unwrap());
+    assert!(probe(&lone).health().unwrap());
     let after = ["client", "peer"].map(|port| fs::read(fixtures.join(port).join("cert.pem")).unwrap());
     assert_eq!(before, after);
 }
