@@ -3,7 +3,6 @@
 mod inflight;
 mod surface;
 
-use std::net::SocketAddr;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -29,7 +28,9 @@ use crate::grpc::{self, Admission, Body, Rpc, SlowLog, StreamCount};
 use crate::http::Access;
 use crate::metrics::Metrics;
 use crate::range::Streamed;
+use crate::serve::Remote;
 use crate::snapshot::Saved;
+use crate::trace::{Traced, Tracer};
 use crate::{Error, Replica, WatchStream, election, http as plain, lease, lock, watch};
 
 pub(crate) use inflight::{Inflight, Reserved};
@@ -105,6 +106,7 @@ pub struct Api<R> {
     surface: Surface,
     is_encrypted: bool,
     health: HealthReporter,
+    tracer: Option<Arc<dyn Tracer>>,
 }
 
 impl<R> Clone for Api<R> {
@@ -116,6 +118,7 @@ impl<R> Clone for Api<R> {
             surface: self.surface,
             is_encrypted: self.is_encrypted,
             health: self.health.clone(),
+            tracer: self.tracer.clone(),
         }
     }
 }
@@ -134,7 +137,15 @@ impl<R: Replica> Api<R> {
         let shared = Arc::new(Shared { replica, common, needs_leader: false });
         let streams = tonic::service::Routes::new(health).prepare().into_axum_router();
         let http = plain::router(Arc::clone(&shared));
-        Self { shared, streams, http, surface: Surface::All, is_encrypted: false, health: reporter }
+        Self {
+            shared,
+            streams,
+            http,
+            surface: Surface::All,
+            is_encrypted: false,
+            health: reporter,
+            tracer: None,
+        }
     }
 
     /// Opens a watch stream that does not come over the network, on behalf of a call with these headers: the same rules
@@ -147,6 +158,13 @@ impl<R: Replica> Api<R> {
             Some(credentials) => watch::open(&self.acting_for(credentials).shared, headers),
             None => watch::open(&self.shared, headers),
         }
+    }
+
+    /// Tells `tracer` of each gRPC call, those of the JSON gateway included.
+    #[must_use]
+    pub fn with_tracer(mut self, tracer: Arc<dyn Tracer>) -> Self {
+        self.tracer = Some(tracer);
+        self
     }
 
     /// Serves these paths too. Panics when one of them is served already.
@@ -167,37 +185,26 @@ impl<R: Replica> Api<R> {
     pub(crate) fn respond<B>(
         &self,
         request: Request<B>,
-        remote: SocketAddr,
+        remote: Remote,
     ) -> impl Future<Output = Response<Body>> + Send + use<R, B>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
     {
+        let traced = if grpc::is_call(&request) { self.trace(&request) } else { None };
         let work = self.admit(request, remote);
-        async move {
-            match work {
-                Work::Direct { api, rpc, headers, mut body } => {
-                    direct(&api, rpc, &headers, &mut body, remote).await
-                }
-                Work::Elsewhere(answer) => answer.await,
-                Work::Refused(status) => status.into_http(),
-            }
-        }
+        async move { with_trace(work.answer(remote).await, traced) }
     }
 
     /// The gRPC call of a request that has been let in already.
-    pub(crate) async fn call(
-        &self,
-        request: Request<axum::body::Body>,
-        remote: SocketAddr,
-    ) -> Response<Body> {
-        match self.sort(request) {
-            Work::Direct { api, rpc, headers, mut body } => {
-                direct(&api, rpc, &headers, &mut body, remote).await
-            }
-            Work::Elsewhere(answer) => answer.await,
-            Work::Refused(status) => status.into_http(),
-        }
+    pub(crate) async fn call(&self, request: Request<axum::body::Body>, remote: Remote) -> Response<Body> {
+        let traced = self.trace(&request);
+        with_trace(self.sort(request).answer(remote).await, traced)
+    }
+
+    fn trace<B>(&self, request: &Request<B>) -> Option<Box<Traced>> {
+        let span = self.tracer.as_ref()?.begin(request.uri().path(), request.headers())?;
+        Some(Traced::new(span))
     }
 
     /// Finds who answers a gRPC call.
@@ -254,6 +261,7 @@ impl<R: Replica> Api<R> {
             surface: self.surface,
             is_encrypted: self.is_encrypted,
             health: self.health.clone(),
+            tracer: self.tracer.clone(),
         }
     }
 
@@ -309,12 +317,35 @@ enum Work<R, B> {
     Refused(Status),
 }
 
+impl<R, B> Work<R, B>
+where
+    R: Replica,
+    B: http_body::Body<Data = Bytes> + Unpin,
+{
+    async fn answer(self, remote: Remote) -> Response<Body> {
+        match self {
+            Self::Direct { api, rpc, headers, mut body } => {
+                direct(&api, rpc, &headers, &mut body, remote).await
+            }
+            Self::Elsewhere(answer) => answer.await,
+            Self::Refused(status) => status.into_http(),
+        }
+    }
+}
+
+/// The span ends with the answer.
+fn with_trace(answer: Response<Body>, traced: Option<Box<Traced>>) -> Response<Body> {
+    let Some(mut traced) = traced else { return answer };
+    traced.note(answer.headers());
+    answer.map(|body| body.traced(traced))
+}
+
 async fn direct<R, B>(
     api: &Arc<Shared<R>>,
     rpc: Rpc,
     headers: &HeaderMap,
     body: &mut B,
-    remote: SocketAddr,
+    remote: Remote,
 ) -> Response<Body>
 where
     R: Replica,

@@ -5,7 +5,6 @@ mod credentials;
 
 use std::fmt;
 use std::future::Future;
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 use etcd_proto::authpb::Permission;
@@ -28,6 +27,7 @@ use http::{HeaderMap, Response};
 
 use crate::api::{Shared, unknown};
 use crate::grpc::{self, Body, Call, Rpc};
+use crate::serve::Remote;
 use crate::{Error, Replica};
 
 /// What the service needs of the replica. By default there are no users, and nobody is asked who he is.
@@ -107,7 +107,7 @@ pub(crate) async fn direct<R, B>(
     rpc: Rpc,
     headers: &HeaderMap,
     body: &mut B,
-    remote: SocketAddr,
+    remote: Remote,
 ) -> Response<Body>
 where
     R: Replica,

@@ -2,7 +2,6 @@
 
 mod observe;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -20,6 +19,7 @@ use http::{HeaderMap, Response};
 use crate::api::{Shared, unknown};
 use crate::candidate::{Candidate, Unfinished, by_creation, created_at, lease_or_new, op, prefix};
 use crate::grpc::{self, Body, Call, Rpc};
+use crate::serve::Remote;
 use crate::{Error, Replica, validate};
 
 /// The key of the leader is not, or no longer, the one that is named.
@@ -34,7 +34,7 @@ pub(crate) async fn direct<R, B>(
     rpc: Rpc,
     headers: &HeaderMap,
     body: &mut B,
-    remote: SocketAddr,
+    remote: Remote,
 ) -> Response<Body>
 where
     R: Replica,

@@ -18,7 +18,6 @@ mod stream;
 mod value;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::LazyLock;
 
 use bytes::{BufMut as _, Bytes};
@@ -30,6 +29,7 @@ use tonic::{Code, Status};
 
 use crate::grpc::Body;
 use crate::http::text;
+use crate::serve::Remote;
 use crate::{Api, Replica};
 use body::Values;
 use failure::failure;
@@ -108,7 +108,7 @@ pub(crate) fn is_gateway_path(path: &str) -> bool {
 }
 
 /// Answers a request to such a path.
-pub(crate) async fn answer<R, B>(api: Api<R>, request: Request<B>, remote: SocketAddr) -> Response<Body>
+pub(crate) async fn answer<R, B>(api: Api<R>, request: Request<B>, remote: Remote) -> Response<Body>
 where
     R: Replica,
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
@@ -140,7 +140,7 @@ struct Gateway<R> {
     api: Api<R>,
     method: &'static Method,
     headers: HeaderMap,
-    remote: SocketAddr,
+    remote: Remote,
 }
 
 impl<R: Replica> Gateway<R> {

@@ -47,6 +47,7 @@ mod watch;
 
 pub mod metrics;
 mod serve;
+mod trace;
 pub mod v2;
 
 pub use api::{Api, Options, Surface};
@@ -56,5 +57,6 @@ pub use replica::{
     KeyspaceHash, Maintenance, RangeCursor, RangePlace, RangeTail, Replica, ReplicaStatus, SnapshotSource,
     Standing,
 };
-pub use serve::{ServeOptions, StartError, Workers, serve};
+pub use serve::{Listener, ServeOptions, StartError, Workers, serve};
+pub use trace::{Span, Tracer};
 pub use watch::WatchStream;

@@ -1,7 +1,5 @@
 //! The service `v3lockpb.Lock`.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 use etcd_proto::etcdserverpb::{DeleteRangeRequest, ResponseHeader};
 use etcd_proto::v3lockpb::{LockRequest, LockResponse, UnlockRequest, UnlockResponse};
@@ -10,6 +8,7 @@ use http::{HeaderMap, Response};
 use crate::api::{Shared, unknown};
 use crate::candidate::{Candidate, Unfinished};
 use crate::grpc::{self, Body, Call, Rpc};
+use crate::serve::Remote;
 use crate::{Error, Replica, validate};
 
 /// The owner's lease has ended while it waited, or somebody has deleted its key.
@@ -21,7 +20,7 @@ pub(crate) async fn direct<R, B>(
     rpc: Rpc,
     headers: &HeaderMap,
     body: &mut B,
-    remote: SocketAddr,
+    remote: Remote,
 ) -> Response<Body>
 where
     R: Replica,

@@ -4,7 +4,6 @@
 //! pair is in an answer. An answer of one message begins with its length, so a large one is read twice: once for the
 //! length, and once to be sent. What is in memory is a few chunks, whatever the size of the answer.
 
-use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,6 +17,7 @@ use etcd_proto::prost::encoding::{WireType, encode_key, encode_varint, encoded_l
 use crate::api::Shared;
 use crate::grpc::{Finished, Producer, Rpc, Shape, Sink, StreamCall};
 use crate::replica::{RangeCursor, RangePlace, RangeTail};
+use crate::serve::Remote;
 use crate::{Error, Replica, validate};
 
 /// A range of more keys than this may be long.
@@ -160,7 +160,7 @@ pub(crate) struct Whole {
     pub(crate) shape: Shape,
     pub(crate) request_size: usize,
     pub(crate) started: Instant,
-    pub(crate) remote: SocketAddr,
+    pub(crate) remote: Remote,
 }
 
 impl Whole {

@@ -3,27 +3,30 @@
 mod authority;
 mod connection;
 mod drain;
+mod pings;
 mod protocol;
+mod socket;
 mod stream;
 mod workers;
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_tls::Acceptor;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+pub(crate) use pings::Open;
+pub use socket::Listener;
+pub(crate) use socket::Remote;
 pub use workers::{StartError, Workers};
 
 use crate::{Api, Replica};
 use connection::Connection;
 use drain::Drain;
+use socket::Socket;
 
 /// Limits of the client port.
 #[derive(Debug, Clone)]
@@ -40,6 +43,8 @@ pub struct ServeOptions {
     pub keep_alive_interval: Option<Duration>,
     /// `--grpc-keepalive-timeout`: how long the answer to such a ping may take.
     pub keep_alive_timeout: Duration,
+    /// `--grpc-keepalive-min-time`: how far apart the pings of an HTTP/2 client must be; none lets it ping as it likes.
+    pub keep_alive_min_time: Option<Duration>,
     /// How long a client may take to begin: the HTTP/2 preface, or the headers of an HTTP/1 request.
     pub header_read_timeout: Duration,
     /// Size of a request's headers, in bytes; at least 8 KiB.
@@ -57,6 +62,7 @@ impl Default for ServeOptions {
             max_concurrent_streams: u32::MAX,
             keep_alive_interval: Some(Duration::from_secs(2 * 60 * 60)),
             keep_alive_timeout: Duration::from_secs(20),
+            keep_alive_min_time: Some(Duration::from_secs(5)),
             header_read_timeout: Duration::from_secs(30),
             max_header_bytes: 64 << 10,
             drain_timeout: Duration::from_secs(5),
@@ -69,20 +75,21 @@ impl Default for ServeOptions {
 /// Returns when the last connection has ended, at most `drain_timeout` later. An error of the listener is logged and
 /// tried again, with a pause: it is most often the lack of file descriptors.
 pub async fn serve<R: Replica>(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     api: Api<R>,
     options: ServeOptions,
     workers: &Workers,
     drain: CancellationToken,
 ) {
+    let listener = listener.into();
     let slots = Arc::new(Semaphore::new(options.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
     let connections = TaskTracker::new();
     let api = api.over_tls(options.tls.is_some());
     let shared = Arc::new(connection::Shared { api, options, drain: Drain::default() });
-    while let Some((stream, remote, slot)) = next(&listener, &slots, &drain).await {
-        match detach(stream) {
-            Ok(stream) => {
-                let connection = Connection { stream, remote, shared: Arc::clone(&shared) };
+    while let Some((socket, remote, slot)) = next(&listener, &slots, &drain).await {
+        match socket.detach() {
+            Ok(socket) => {
+                let connection = Connection { socket, remote, shared: Arc::clone(&shared) };
                 let guard = (slot, connections.token());
                 workers.place(async move {
                     connection.run().await;
@@ -100,16 +107,16 @@ pub async fn serve<R: Replica>(
 
 /// The next connection; none once draining.
 async fn next(
-    listener: &TcpListener,
+    listener: &Listener,
     slots: &Arc<Semaphore>,
     drain: &CancellationToken,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+) -> Option<(Socket, Remote, OwnedSemaphorePermit)> {
     let accepted = async {
         let slot = Arc::clone(slots).acquire_owned().await.ok()?;
         let mut pause = Duration::from_millis(5);
         loop {
             match listener.accept().await {
-                Ok((stream, remote)) => return Some((stream, remote, slot)),
+                Ok((socket, remote)) => return Some((socket, remote, slot)),
                 Err(error) => {
                     warn!(%error, pause_ms = pause.as_millis() as u64, "could not accept a connection");
                     tokio::time::sleep(pause).await;
@@ -123,11 +130,4 @@ async fn next(
         () = drain.cancelled() => None,
         accepted = accepted => accepted,
     }
-}
-
-/// Takes a connection off this runtime, so that a worker's can have it.
-fn detach(stream: TcpStream) -> io::Result<std::net::TcpStream> {
-    // Without it small answers wait for the acknowledgement of earlier ones: 40 ms.
-    stream.set_nodelay(true)?;
-    stream.into_std()
 }

@@ -99,7 +99,8 @@ fn security(config: &Config, warnings: &mut Vec<String>) {
             ));
         }
     }
-    for url in config.listen_client_urls.iter().filter(|url| !url.scheme().is_tls()) {
+    let clients = config.listen_client_urls.iter().chain(config.listen_client_http_urls.iter());
+    for url in clients.filter(|url| !url.scheme().is_tls()) {
         if client_given || client.auto_tls {
             warnings.push(format!(
                 "scheme is http or unix while key and cert files are present; ignoring key and cert files: {url}"

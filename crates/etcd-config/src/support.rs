@@ -9,13 +9,7 @@ use crate::{flags, gates};
 /// Flag, what to do instead.
 pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("memory-mlock", "leave it out, and turn swap off on the host"),
-    ("grpc-keepalive-min-time", "leave it out: clients may ping as they like"),
     ("enable-pprof", "leave it out, and use a profiler of the system, such as perf"),
-    ("enable-distributed-tracing", "leave it out"),
-    ("distributed-tracing-address", "leave it out"),
-    ("distributed-tracing-service-name", "leave it out"),
-    ("distributed-tracing-instance-id", "leave it out"),
-    ("distributed-tracing-sampling-rate", "leave it out"),
     ("force-new-cluster", "leave it out"),
     ("proxy", "point clients at the members: etcd 3.6 has no v2 proxy either"),
     ("experimental-enable-v2v3", "leave it out: etcd 3.6 has no such emulation either"),

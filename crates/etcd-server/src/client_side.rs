@@ -7,17 +7,23 @@ use etcd_api::{ServeOptions, Surface};
 use etcd_config::Config;
 use tracing::warn;
 
-use crate::listeners::{ListenError, Port, SocketOptions, bind};
+use crate::listeners::{self, ClientPort, ListenError, SocketOptions};
 use crate::process;
 
 /// The least `--watch-progress-notify-interval`, as in etcd.
 const MIN_WATCH_PROGRESS: Duration = Duration::from_millis(100);
 
+/// `--grpc-keepalive-min-time` when it is 0: etcd leaves it to gRPC then.
+///
+/// # Source
+/// grpc-go `internal/transport/defaults.go`.
+const GRPC_MIN_TIME: Duration = Duration::from_secs(5 * 60);
+
 /// Every port that clients may use, and what it is for.
 pub(crate) async fn bind_clients(
     config: &Config,
     sockets: SocketOptions,
-) -> Result<Vec<(Surface, Port)>, ListenError> {
+) -> Result<Vec<(Surface, ClientPort)>, ListenError> {
     let is_split = config.listen_client_http_urls.iter().next().is_some();
     let mut ports = Vec::new();
     for (surface, urls) in [
@@ -25,7 +31,7 @@ pub(crate) async fn bind_clients(
         (Surface::Http, &config.listen_client_http_urls),
         (Surface::Metrics, &config.listen_metrics_urls),
     ] {
-        let opened = bind(urls.iter(), sockets).await?;
+        let opened = listeners::bind_clients(urls.iter(), sockets).await?;
         ports.extend(opened.into_iter().map(|port| (surface, port)));
     }
     Ok(ports)
@@ -69,5 +75,7 @@ pub(crate) fn serve_options(config: &Config, descriptors: usize) -> ServeOptions
     let pings = !config.grpc_keepalive_interval.is_zero() && !config.grpc_keepalive_timeout.is_zero();
     options.keep_alive_interval = pings.then_some(config.grpc_keepalive_interval);
     options.keep_alive_timeout = config.grpc_keepalive_timeout;
+    let min_time = config.grpc_keepalive_min_time;
+    options.keep_alive_min_time = Some(if min_time.is_zero() { GRPC_MIN_TIME } else { min_time });
     options
 }

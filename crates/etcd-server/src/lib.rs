@@ -27,6 +27,7 @@ mod start;
 mod start_error;
 mod tasks;
 mod tls;
+mod traces;
 mod waiters;
 
 pub use adapters::TokenError;
@@ -37,6 +38,7 @@ pub use member::{Ended, Member};
 pub use process::{DescriptorLimit, cores, default_host};
 pub use start_error::StartError;
 pub use tls::TlsError;
+pub use traces::TracesError;
 
 /// The etcd version whose API and peer protocol this server speaks.
 pub const API_VERSION: &str = "3.7.0";

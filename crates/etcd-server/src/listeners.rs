@@ -1,11 +1,16 @@
-//! Opens the ports.
+//! Opens the ports, and the sockets in the file system.
+
+mod file;
 
 use std::io;
 use std::net::SocketAddr;
 
+use etcd_api::Listener;
 use etcd_membership::Url;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, lookup_host};
+
+pub(crate) use file::SocketFile;
 
 /// As many connections may wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -28,8 +33,16 @@ pub enum ListenError {
         /// Which.
         host: String,
     },
-    /// A socket in the file system.
-    #[error("cannot listen on {url}: unix sockets are not available yet")]
+    /// A socket in the file system cannot be opened.
+    #[error("listen unix {path}: bind: {}", reason(cause))]
+    File {
+        /// Where.
+        path: String,
+        /// Why; part of the text, and so no source of its own.
+        cause: io::Error,
+    },
+    /// A socket in the file system for members, who are on other machines.
+    #[error("cannot listen on {url}: members reach each other by http and https URLs only")]
     Scheme {
         /// Which.
         url: String,
@@ -42,37 +55,71 @@ pub(crate) struct SocketOptions {
     pub(crate) reuse_port: bool,
 }
 
-/// An open port.
+/// An open port of members.
 #[derive(Debug)]
-pub(crate) struct Port {
+pub(crate) struct PeerPort {
     pub(crate) listener: TcpListener,
     /// Its URL is an https one.
     pub(crate) is_tls: bool,
+}
+
+/// An open port of clients, or a socket in the file system.
+#[derive(Debug)]
+pub(crate) struct ClientPort {
+    pub(crate) listener: Listener,
+    /// Its URL is an https or unixs one.
+    pub(crate) is_tls: bool,
+    /// For the log.
+    pub(crate) address: String,
+    /// Removes the socket's file; to be dropped when nobody listens any more.
+    pub(crate) file: Option<SocketFile>,
 }
 
 /// Opens one port a URL.
 ///
 /// # Errors
 /// [`ListenError`] for the first one that cannot be opened; those opened before are closed.
-pub(crate) async fn bind<'a>(
+pub(crate) async fn bind_peers<'a>(
     urls: impl Iterator<Item = &'a Url>,
     options: SocketOptions,
-) -> Result<Vec<Port>, ListenError> {
-    let mut listeners = Vec::new();
+) -> Result<Vec<PeerPort>, ListenError> {
+    let mut ports = Vec::new();
     for url in urls {
-        listeners.push(bind_one(url, options).await?);
+        if url.scheme().is_unix() {
+            return Err(ListenError::Scheme { url: url.to_string() });
+        }
+        ports.push(PeerPort { listener: bind_tcp(url, options).await?, is_tls: url.scheme().is_tls() });
     }
-    Ok(listeners)
+    Ok(ports)
 }
 
-async fn bind_one(url: &Url, options: SocketOptions) -> Result<Port, ListenError> {
-    if url.scheme().is_unix() {
-        return Err(ListenError::Scheme { url: url.to_string() });
+/// The same, for clients: also sockets in the file system.
+///
+/// # Errors
+/// [`ListenError`] for the first one that cannot be opened; those opened before are closed.
+pub(crate) async fn bind_clients<'a>(
+    urls: impl Iterator<Item = &'a Url>,
+    options: SocketOptions,
+) -> Result<Vec<ClientPort>, ListenError> {
+    let mut ports = Vec::new();
+    for url in urls {
+        let is_tls = url.scheme().is_tls();
+        ports.push(if let Some(path) = url.socket_path() {
+            let (listener, file) =
+                file::open(&path).map_err(|cause| ListenError::File { path: path.clone(), cause })?;
+            ClientPort { listener: listener.into(), is_tls, address: path, file: Some(file) }
+        } else {
+            let listener = bind_tcp(url, options).await?;
+            let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
+            ClientPort { listener: listener.into(), is_tls, address, file: None }
+        });
     }
+    Ok(ports)
+}
+
+async fn bind_tcp(url: &Url, options: SocketOptions) -> Result<TcpListener, ListenError> {
     let address = resolve(url.authority()).await?;
-    let listener =
-        open(address, options).map_err(|cause| ListenError::Bind { address: address.to_string(), cause })?;
-    Ok(Port { listener, is_tls: url.scheme().is_tls() })
+    open(address, options).map_err(|cause| ListenError::Bind { address: address.to_string(), cause })
 }
 
 /// `localhost` is the IPv4 loopback when it has both.
@@ -111,7 +158,7 @@ mod tests {
         let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
         let address = taken.local_addr()?;
         let url: Url = format!("http://{address}").parse()?;
-        let error = bind([&url].into_iter(), SocketOptions { reuse_port: false }).await.err();
+        let error = bind_peers([&url].into_iter(), SocketOptions { reuse_port: false }).await.err();
         let text = error.map(|error| error.to_string());
         assert_eq!(text, Some(format!("listen tcp {address}: bind: address already in use")));
         Ok(())

@@ -19,9 +19,10 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
 use crate::adapters::{Mismatch, ServerReplica, ServerV2};
-use crate::listeners::Port;
+use crate::listeners::{ClientPort, PeerPort};
 use crate::start_error::StartError;
 use crate::tls::MemberTls;
+use crate::traces::Traces;
 use crate::waiters::Waiters;
 use crate::{peer_port, process, start, tasks};
 
@@ -49,12 +50,13 @@ pub struct Member {
     pub(crate) transport: Transport,
     pub(crate) waiters: Arc<Waiters<Outcome>>,
     pub(crate) mismatch: watch::Receiver<Option<Mismatch>>,
-    pub(crate) client_ports: Vec<(Surface, Port)>,
+    pub(crate) client_ports: Vec<(Surface, ClientPort)>,
     pub(crate) tls: MemberTls,
     pub(crate) peer_tasks: JoinSet<()>,
     pub(crate) peer_drain: CancellationToken,
     pub(crate) v2: ServerV2,
     pub(crate) api: Api<ServerReplica>,
+    pub(crate) traces: Option<Traces>,
     pub(crate) serve_options: ServeOptions,
     pub(crate) workers: Workers,
 }
@@ -166,13 +168,15 @@ impl Member {
     }
 
     fn serve(&mut self, serving: &mut JoinSet<()>, drain: &CancellationToken) {
-        let acceptor = self.tls.client_acceptor();
-        for (surface, Port { listener, is_tls }) in self.client_ports.drain(..) {
-            let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
+        let acceptor = self.tls.client_acceptor(self.serve_options.max_connections);
+        for (surface, ClientPort { listener, is_tls, address, file }) in self.client_ports.drain(..) {
             let (api, mut options) = (self.api.on(surface), self.serve_options.clone());
             options.tls = acceptor.clone().filter(|_| is_tls);
             let (workers, drain) = (self.workers.clone(), drain.clone());
-            serving.spawn(async move { etcd_api::serve(listener, api, options, &workers, drain).await });
+            serving.spawn(async move {
+                etcd_api::serve(listener, api, options, &workers, drain).await;
+                drop(file);
+            });
             if surface == Surface::Metrics {
                 info!(address, "serving metrics");
             } else if is_tls {
@@ -240,6 +244,9 @@ impl Member {
         self.v2.keys().end_watches();
         self.client_ports.clear();
         while serving.join_next().await.is_some() {}
+        if let Some(traces) = self.traces.take() {
+            traces.stop().await;
+        }
         self.peer_drain.cancel();
         self.stop_raft().await;
         self.waiters.abandon();
@@ -309,7 +316,7 @@ async fn failed(
 
 /// Ends the peer port's tasks with the token.
 pub(crate) fn serve_peers(
-    ports: Vec<Port>,
+    ports: Vec<PeerPort>,
     security: &Security,
     transport: &Transport,
     replica: ServerReplica,
@@ -318,7 +325,7 @@ pub(crate) fn serve_peers(
     let mut tasks = JoinSet::new();
     let router = transport.router().merge(peer_port::router(replica.clone()));
     let router = router.merge(etcd_transport::lease_routes(Arc::new(replica)));
-    for Port { listener, is_tls } in ports {
+    for PeerPort { listener, is_tls } in ports {
         let drain = drain.clone().cancelled_owned();
         let security = if is_tls { security.clone() } else { Security::Plain };
         tasks.spawn(etcd_transport::serve(listener, router.clone(), security, Limits::default(), drain));

@@ -28,13 +28,14 @@ use crate::adapters::{
 };
 use crate::client_side::{api_options, bind_clients, metrics_detail, serve_options};
 use crate::data_dir::DataDir;
-use crate::listeners::{Port, SocketOptions, bind};
+use crate::listeners::{ClientPort, PeerPort, SocketOptions, bind_peers};
 use crate::log::{self, OpenLog};
 use crate::member::{Checks, Member, serve_peers};
 use crate::request_id::RequestIds;
 use crate::slow_apply::SlowApply;
 use crate::start_error::StartError;
 use crate::tls::{self, MemberTls};
+use crate::traces::Traces;
 use crate::waiters::Waiters;
 use crate::{API_VERSION, MIN_CLUSTER_VERSION, metrics, process};
 
@@ -54,7 +55,7 @@ pub(crate) async fn start(config: &Config) -> Result<Member, StartError> {
     let tokens = Tokens::of(config)?;
     let tls = MemberTls::load(config, !restarts)?;
     let sockets = SocketOptions { reuse_port: config.socket_reuse_port };
-    let peer_listeners = bind(config.listen_peer_urls.iter(), sockets).await?;
+    let peer_listeners = bind_peers(config.listen_peer_urls.iter(), sockets).await?;
     let client_listeners = bind_clients(config, sockets).await?;
     paths.prepare()?;
     let opened = match initial {
@@ -67,8 +68,8 @@ pub(crate) async fn start(config: &Config) -> Result<Member, StartError> {
 
 /// The ports, open, and what is spoken on them.
 struct Ports {
-    peer: Vec<Port>,
-    client: Vec<(Surface, Port)>,
+    peer: Vec<PeerPort>,
+    client: Vec<(Surface, ClientPort)>,
     tls: MemberTls,
 }
 
@@ -211,6 +212,10 @@ async fn run(
         let options = etcd_api::v2::V2Options::default();
         api = api.with_http(etcd_api::v2::router(replica.clone(), v2.clone(), options, v2_requests));
     }
+    let traces = Traces::start(&config.tracing)?;
+    if let Some(traces) = &traces {
+        api = api.with_tracer(traces.tracer());
+    }
     // The other half of the cores is for Raft, log, state machine and peers.
     let workers = Workers::start((process::cores() / 2).clamp(1, MAX_WORKERS))?;
 
@@ -246,6 +251,7 @@ async fn run(
         peer_drain,
         v2,
         api,
+        traces,
         serve_options: serve_options(config, descriptors),
         workers,
     })

@@ -9,6 +9,7 @@ use crate::listeners::ListenError;
 use crate::log::LogOpenError;
 use crate::process::DescriptorLimit;
 use crate::tls::TlsError;
+use crate::traces::TracesError;
 
 /// Why a member does not start.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +66,9 @@ pub enum StartError {
     /// The key space cannot be watched.
     #[error("cannot start the watch hub")]
     Watch(#[from] etcd_watch::StartError),
+    /// Traces cannot be sent.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     /// A thread cannot be started.
     #[error("cannot start the client port's threads")]
     Workers(#[from] etcd_api::StartError),
@@ -106,6 +110,7 @@ impl StartError {
                 "another etcd runs on this --data-dir; stop it, or choose another directory".to_owned()
             }
             Self::NameServer(_) => "correct --discovery-srv-nameserver, such as 10.0.1.53:53".to_owned(),
+            Self::Traces(_) => "give it as host:port, such as localhost:4317".to_owned(),
             Self::DiscoveryTls(_) => {
                 "--discovery-cacert, --discovery-cert and --discovery-key name PEM files".to_owned()
             }

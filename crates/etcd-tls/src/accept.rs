@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -102,13 +101,14 @@ impl Acceptor {
         &self.tls
     }
 
-    /// Makes the handshake with `remote`; the configuration is the one that is current now.
+    /// Makes the handshake with `remote`, which is for the log; the configuration is the one that is current now.
     ///
     /// # Errors
     /// [`HandshakeError`]; it is logged and the connection is closed.
-    pub async fn accept<S>(&self, stream: S, remote: SocketAddr) -> Result<TlsStream<S>, HandshakeError>
+    pub async fn accept<S, A>(&self, stream: S, remote: A) -> Result<TlsStream<S>, HandshakeError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
+        A: fmt::Display,
     {
         let outcome = self.handshake(stream).await;
         if let Err(error) = &outcome {
@@ -121,7 +121,7 @@ impl Acceptor {
     ///
     /// # Source
     /// etcd `server/embed/config_logging.go`.
-    pub fn reject(&self, remote: SocketAddr, server_name: Option<&str>, error: &HandshakeError) {
+    pub fn reject(&self, remote: impl fmt::Display, server_name: Option<&str>, error: &HandshakeError) {
         let Pending { endpoint, rejections, .. } = &*self.pending;
         if error.is_silent() {
             tracing::debug!(remote_addr = %remote, %error, "connection ended during the handshake");

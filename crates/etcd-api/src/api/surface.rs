@@ -1,6 +1,5 @@
 //! What one listener serves, and what of it may come from a browser.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tonic_health::ServingStatus;
 
 use super::{Api, Inflight, Work, route};
 use crate::grpc::{self, Body};
+use crate::serve::Remote;
 use crate::{Replica, gateway, http as plain};
 
 /// What HTTP finds where only gRPC is served.
@@ -61,7 +61,7 @@ impl<R: Replica> Api<R> {
     }
 
     /// What this listener is not for goes no further.
-    pub(super) fn admit<B>(&self, request: Request<B>, remote: SocketAddr) -> Work<R, B>
+    pub(super) fn admit<B>(&self, request: Request<B>, remote: Remote) -> Work<R, B>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
@@ -84,7 +84,7 @@ impl<R: Replica> Api<R> {
     }
 
     /// Answers what may come from a browser.
-    async fn web<B>(self, request: Request<B>, remote: SocketAddr) -> Response<Body>
+    async fn web<B>(self, request: Request<B>, remote: Remote) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,

@@ -1,7 +1,6 @@
 //! One unary call from its first byte to its answer.
 
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -19,6 +18,7 @@ use super::stream::{Producer, produce};
 use super::{Admission, Body, Rpc, admit, deadline, message};
 use crate::api::{Reserved, Shared};
 use crate::range::{self, Whole};
+use crate::serve::Remote;
 use crate::{Access, Error, Replica, validate};
 
 /// A request that is answered by one message.
@@ -68,7 +68,7 @@ pub(crate) async fn answer<R, C, B>(
     api: &Shared<R>,
     headers: &HeaderMap,
     body: &mut B,
-    remote: SocketAddr,
+    remote: Remote,
 ) -> Response<Body>
 where
     R: Replica,
@@ -100,7 +100,7 @@ pub(crate) async fn answer_range<R, B>(
     api: &Arc<Shared<R>>,
     headers: &HeaderMap,
     body: &mut B,
-    remote: SocketAddr,
+    remote: Remote,
 ) -> Response<Body>
 where
     R: Replica,
@@ -151,7 +151,7 @@ async fn open_range<R: Replica>(
     api: &Arc<Shared<R>>,
     received: Received<RangeRequest>,
     started: Instant,
-    remote: SocketAddr,
+    remote: Remote,
 ) -> Result<Opened, Status> {
     validate::range(&received.request)?;
     let left = received.timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(started.elapsed()));
@@ -216,7 +216,7 @@ async fn run<R: Replica, C: Call<R>>(
     api: &Shared<R>,
     received: Received<C>,
     started: Instant,
-    remote: SocketAddr,
+    remote: Remote,
 ) -> Result<Bytes, Status> {
     let Received { request, size, timeout, _reserved } = received;
     let shape = request.shape();

@@ -1,12 +1,12 @@
 //! The log of slow unary calls. Keys are shown, values never.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tracing::warn;
 
 use super::Shape;
+use crate::serve::Remote;
 
 /// Lines that one second may bring; the rest is only counted.
 const LINES_PER_SECOND: u64 = 20;
@@ -26,7 +26,7 @@ pub(crate) struct SlowLog {
 /// A finished call.
 pub(crate) struct Finished<'a> {
     pub(crate) path: &'static str,
-    pub(crate) remote: SocketAddr,
+    pub(crate) remote: Remote,
     pub(crate) request: &'a Shape,
     pub(crate) request_size: usize,
     /// How many keys the answer is about; -1 when there is none.

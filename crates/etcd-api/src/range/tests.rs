@@ -94,7 +94,7 @@ fn one_message_is_what_an_encoder_makes_of_it() {
             shape: Shape::default(),
             request_size: 0,
             started: Instant::now(),
-            remote: ([127, 0, 0, 1], 1).into(),
+            remote: Remote::Tcp(([127, 0, 0, 1], 1).into()),
         };
         let taken = take(&runtime, move |sink| whole.send_with(&HEADER, sink).map(drop));
         taken.ended.as_ref().unwrap();

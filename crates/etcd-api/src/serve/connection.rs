@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
@@ -12,13 +11,14 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
-use tokio::net::TcpStream;
 use tracing::debug;
 
 use super::ServeOptions;
 use super::authority::Corrected;
 use super::drain::Drain;
+use super::pings::{Open, Policed};
 use super::protocol::{Protocol, Replayed, detect};
+use super::socket::{Detached, Remote, Socket};
 use super::stream::Stream;
 use crate::grpc::Body;
 use crate::{Api, CommonName, Replica};
@@ -40,8 +40,8 @@ pub(super) struct Shared<R> {
 
 /// An accepted connection that no runtime owns yet.
 pub(super) struct Connection<R> {
-    pub(super) stream: std::net::TcpStream,
-    pub(super) remote: SocketAddr,
+    pub(super) socket: Detached,
+    pub(super) remote: Remote,
     pub(super) shared: Arc<Shared<R>>,
 }
 
@@ -55,9 +55,9 @@ impl<R: Replica> Connection<R> {
     }
 
     async fn serve(self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let stream = TcpStream::from_std(self.stream)?;
+        let socket = self.socket.attach()?;
         let shared = &self.shared;
-        let handshake = Box::pin(secure(&shared.options, stream, self.remote));
+        let handshake = Box::pin(secure(&shared.options, socket, self.remote));
         let Some(Some(stream)) = shared.drain.until_started(handshake).await else { return Ok(()) };
         let caller = Caller { remote: self.remote, common_name: common_name(&stream) };
         let detected = tokio::time::timeout(shared.options.header_read_timeout, detect(stream));
@@ -73,16 +73,16 @@ impl<R: Replica> Connection<R> {
 
 /// Whom a connection's requests come from.
 struct Caller {
-    remote: SocketAddr,
+    remote: Remote,
     /// Of the certificate that the client has shown.
     common_name: Option<CommonName>,
 }
 
 /// Makes the handshake if there is to be one; `None` when it fails, which is logged there.
-async fn secure(options: &ServeOptions, stream: TcpStream, remote: SocketAddr) -> Option<Stream> {
+async fn secure(options: &ServeOptions, socket: Socket, remote: Remote) -> Option<Stream> {
     match &options.tls {
-        None => Some(Stream::Plain(stream)),
-        Some(acceptor) => Some(Stream::Tls(Box::new(acceptor.accept(stream, remote).await.ok()?))),
+        None => Some(Stream::Plain(socket)),
+        Some(acceptor) => Some(Stream::Tls(Box::new(acceptor.accept(socket, remote).await.ok()?))),
     }
 }
 
@@ -116,7 +116,7 @@ fn http1_connection<R: Replica>(
 ) -> impl GracefulConnection<Error = hyper::Error, Output = hyper::Result<()>> {
     let options = &shared.options;
     let api = shared.api.clone();
-    let service = service_fn(move |request| answer(&api, request, &caller));
+    let service = service_fn(move |request| answer(&api, request, &caller, None));
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -134,7 +134,13 @@ fn http2_connection<R: Replica>(
 ) -> impl GracefulConnection<Error = hyper::Error, Output = hyper::Result<()>> {
     let options = &shared.options;
     let api = shared.api.clone();
-    let service = service_fn(move |request| answer(&api, request, &caller));
+    let calls = Open::default();
+    let stream = Policed::new(stream, options.keep_alive_min_time, Open::clone(&calls));
+    let is_policed = options.keep_alive_min_time.is_some();
+    let service = service_fn(move |request| {
+        let open = is_policed.then(|| Open::clone(&calls));
+        answer(&api, request, &caller, open)
+    });
     let max_header_bytes = options.max_header_bytes.max(8 << 10);
     let stream = Corrected::new(stream, max_header_bytes as usize);
     let mut builder = http2::Builder::new(TokioExecutor::new());
@@ -152,14 +158,15 @@ fn http2_connection<R: Replica>(
     builder.serve_connection(TokioIo::new(stream), service)
 }
 
-/// Answers as hyper wants it.
+/// Answers as hyper wants it. What is `open` is so until the answer is sent.
 fn answer<R: Replica>(
     api: &Api<R>,
     mut request: Request<Incoming>,
     caller: &Caller,
+    open: Option<Open>,
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<R> {
     if let Some(name) = &caller.common_name {
         request.extensions_mut().insert(name.clone());
     }
-    api.respond(request, caller.remote).map(Ok)
+    api.respond(request, caller.remote).map(|answer| Ok(answer.map(|body| body.during(open))))
 }

@@ -119,10 +119,12 @@ impl Url {
     }
 
     fn authority_range(&self) -> Range<usize> {
-        let Some(slashes) = self.text.find("://") else {
-            return self.text.len()..self.text.len();
-        };
-        let start = slashes + 3;
+        let colon = self.text.find(':').map_or(0, |colon| colon + 1);
+        if !self.text[colon..].starts_with("//") {
+            // `unix:/path`, without a host.
+            return colon..colon;
+        }
+        let start = colon + 2;
         let end = self.text[start..].find(['/', '?', '#']).map_or(self.text.len(), |length| start + length);
         let user = self.text[start..end].rfind('@').map_or(0, |at| at + 1);
         start + user..end

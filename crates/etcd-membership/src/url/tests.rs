@@ -61,8 +61,10 @@ fn a_url_gives_its_parts() {
     check("http://a:1@a:1", "a:1", "a", Some(1), "");
     check("http://a:", "a:", "a", Some(0), "");
     check("unix:///run/x.sock", "", "", None, "/run/x.sock");
+    check("unix:/run/x.sock", "", "", None, "/run/x.sock");
     let socket = |input: &str| input.parse::<Url>().unwrap().socket_path();
     assert_eq!(socket("unix:///run/x.sock").as_deref(), Some("/run/x.sock"));
+    assert_eq!(socket("unix:/run/x.sock").as_deref(), Some("/run/x.sock"));
     assert_eq!(socket("unix://localhost:7").as_deref(), Some("localhost:7"));
     assert_eq!(socket("http://localhost:7"), None);
     assert_eq!("unixs://a".parse::<Url>().unwrap().scheme(), Scheme::Unixs);

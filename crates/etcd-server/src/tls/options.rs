@@ -87,12 +87,17 @@ pub(super) fn client_hosts(config: &Config) -> Vec<String> {
     hosts([&config.listen_client_urls, &config.advertise_client_urls])
 }
 
-/// Where a member listens and what it advertises; the loopback addresses for one that listens everywhere.
+/// Where a member listens and what it advertises; the loopback addresses for one that listens everywhere, and what gRPC
+/// takes for the host of a socket in the file system.
 fn hosts(urls: [&Urls; 2]) -> Vec<String> {
     let mut hosts = Vec::new();
-    for url in urls.into_iter().flat_map(Urls::iter).filter(|url| !url.scheme().is_unix()) {
+    for url in urls.into_iter().flat_map(Urls::iter) {
         let everywhere = url.host().parse::<IpAddr>().is_ok_and(|address| address.is_unspecified());
-        let names = if everywhere { vec!["localhost", "127.0.0.1"] } else { vec![url.host()] };
+        let names = match (url.scheme().is_unix(), everywhere) {
+            (true, _) => vec!["localhost"],
+            (false, true) => vec!["localhost", "127.0.0.1"],
+            (false, false) => vec![url.host()],
+        };
         for name in names {
             if name.is_ascii() && !name.is_empty() && !hosts.iter().any(|host| host == name) {
                 hosts.push(name.to_owned());

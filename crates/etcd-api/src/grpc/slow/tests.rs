@@ -7,6 +7,7 @@ use tracing::{Event, Metadata, Subscriber};
 
 use super::{Finished, LINES_PER_SECOND, SlowLog};
 use crate::grpc::Shape;
+use crate::serve::Remote;
 
 /// Keeps the fields of every line.
 #[derive(Clone, Default)]
@@ -49,7 +50,7 @@ fn logged(threshold_ms: u64, took_ms: &[u64], key: &[u8]) -> Vec<String> {
         for took in took_ms {
             let call = Finished {
                 path: "/etcdserverpb.KV/Put",
-                remote: ([127, 0, 0, 1], 1234).into(),
+                remote: Remote::Tcp(([127, 0, 0, 1], 1234).into()),
                 request: &request,
                 request_size: 10,
                 response_count: 0,

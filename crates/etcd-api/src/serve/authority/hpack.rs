@@ -67,9 +67,13 @@ pub(super) fn rewrite(block: &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
     Ok(Some(written))
 }
 
-/// The authority of a URL, if this is one and has one; never longer than the URL.
+/// The authority of a URL, if this is one and has one; never longer than the URL. The path of a socket, which old clients
+/// send, is a URL here.
 fn authority_of(value: &[u8]) -> Option<&[u8]> {
     const LOCAL: &[u8] = b"localhost";
+    if value.starts_with(b"/") {
+        return (value.len() >= LOCAL.len()).then_some(LOCAL);
+    }
     let colon = value.iter().position(|byte| *byte == b':')?;
     let (scheme, rest) = value.split_at(colon);
     let rest = rest.strip_prefix(b"://")?;

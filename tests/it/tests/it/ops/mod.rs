@@ -4,4 +4,7 @@ mod configuration;
 mod http;
 mod logs;
 mod metrics;
+mod pings;
 mod signals;
+mod traces;
+mod unix;

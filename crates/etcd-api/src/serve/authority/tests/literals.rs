@@ -25,6 +25,8 @@ fn urls_become_authorities() {
     check("http://h?query", Some("h"));
     check("unix:///run/etcd.sock", Some("localhost"));
     check("unixs://localhost:2379", Some("localhost"));
+    check("/run/etcd.sock", Some("localhost"));
+    check("/a", None);
     // As long as its replacement, and shorter: a value must not grow.
     check("unix://ab", Some("localhost"));
     check("unix://a", None);
