@@ -1,5 +1,7 @@
 //! Range requests: limits, filters and orders.
 
+use std::cmp::Ordering;
+
 use etcd_proto::etcdserverpb::range_request::{SortOrder, SortTarget};
 use etcd_proto::etcdserverpb::{RangeRequest, RangeResponse, ResponseHeader};
 use etcd_proto::mvccpb::KeyValue;
@@ -93,14 +95,15 @@ fn sort(kvs: &mut [KeyValue], request: &RangeRequest) {
     if is_key_order(request.sort_target, order) {
         return;
     }
+    let descends = order == SortOrder::Descend as i32;
+    // Equals stay in the order of their keys, whichever way: Go's sort keeps them so, up to twelve.
+    let turned = |order: Ordering| if descends { order.reverse() } else { order };
     match SortTarget::try_from(request.sort_target) {
+        Ok(SortTarget::Key) | Err(_) if descends => kvs.reverse(),
         Ok(SortTarget::Key) | Err(_) => {}
-        Ok(SortTarget::Version) => kvs.sort_by_key(|kv| kv.version),
-        Ok(SortTarget::Create) => kvs.sort_by_key(|kv| kv.create_revision),
-        Ok(SortTarget::Mod) => kvs.sort_by_key(|kv| kv.mod_revision),
-        Ok(SortTarget::Value) => kvs.sort_by(|a, b| a.value.cmp(&b.value)),
-    }
-    if order == SortOrder::Descend as i32 {
-        kvs.reverse();
+        Ok(SortTarget::Version) => kvs.sort_by(|a, b| turned(a.version.cmp(&b.version))),
+        Ok(SortTarget::Create) => kvs.sort_by(|a, b| turned(a.create_revision.cmp(&b.create_revision))),
+        Ok(SortTarget::Mod) => kvs.sort_by(|a, b| turned(a.mod_revision.cmp(&b.mod_revision))),
+        Ok(SortTarget::Value) => kvs.sort_by(|a, b| turned(a.value.cmp(&b.value))),
     }
 }

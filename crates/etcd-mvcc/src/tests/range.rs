@@ -122,11 +122,15 @@ fn orders() {
     check(Target::Key, Order::Ascend, 2, "b9 c3 +5");
     check(Target::Key, Order::Descend, 2, "f1 e1 +5");
     check(Target::Version, Order::Descend, 1, "b9 +5");
-    check(Target::Create, Order::Descend, 3, "f1 e1 d2 +5");
+    check(Target::Create, Order::Descend, 3, "e1 f1 d2 +5");
     check(Target::Mod, Order::Ascend, 2, "c3 b9 +5");
     check(Target::Mod, Order::None, 0, "c3 b9 d2 e1 f1 =5");
     check(Target::Value, Order::Ascend, 0, "e1 f1 d2 c3 b9 =5");
     check(Target::Value, Order::Descend, 1, "b9 +5");
+    // Equals stay in the order of their keys.
+    check(Target::Version, Order::Ascend, 0, "c3 d2 e1 f1 b9 =5");
+    check(Target::Version, Order::Descend, 0, "b9 c3 d2 e1 f1 =5");
+    check(Target::Value, Order::Descend, 0, "b9 c3 d2 e1 f1 =5");
     // Without an order the limit is taken in the order of the keys, plus one, and only that is sorted.
     check(Target::Mod, Order::None, 1, "c3 +5");
     check(Target::Value, Order::None, 1, "c3 +5");
