@@ -180,7 +180,7 @@ impl Lessor {
 
     /// Starts to count for leases that were granted since the last look. Late by the time that nobody looked, which
     /// is to the good of their owners.
-    fn notice(&mut self, now: Duration) {
+    pub(crate) fn notice(&mut self, now: Duration) {
         let Some(clock) = &mut self.clock else { return };
         for id in std::mem::take(&mut clock.fresh) {
             let Some(lease) = self.leases.get_mut(&id).filter(|lease| lease.queued.is_none()) else {

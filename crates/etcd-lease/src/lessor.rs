@@ -101,9 +101,9 @@ impl Lessor {
     }
 
     /// All leases: on the leader those that end first first, elsewhere by id.
-    pub fn list(&self) -> Vec<LeaseId> {
+    pub fn list(&mut self, now: Duration) -> Vec<LeaseId> {
+        self.notice(now);
         let mut ids: Vec<_> = self.leases.iter().map(|(id, lease)| (lease.deadline, *id)).collect();
-        // A lease that the leader has not noticed yet has all its time before it.
         ids.sort_unstable_by_key(|(deadline, id)| (deadline.unwrap_or(Duration::MAX), *id));
         ids.into_iter().map(|(_, id)| id).collect()
     }

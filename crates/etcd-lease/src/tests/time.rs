@@ -66,7 +66,10 @@ fn what_is_due_is_given_in_portions_and_in_order() {
     let mut lessor = counting(Options::default(), (1..=10).map(|number| (number, number)));
     assert_eq!(lessor.due(at(9), 4), [id(1), id(2), id(3), id(4)]);
     assert_eq!(lessor.due(at(9), 100), [id(5), id(6), id(7), id(8), id(9)]);
-    assert_eq!(lessor.list().first(), Some(&id(1)));
+    assert_eq!(lessor.list(at(9)).first(), Some(&id(1)));
+    // One that was granted a moment ago is where it belongs, too.
+    lessor.grant(id(11), 1).unwrap();
+    assert_eq!(lessor.list(at(0)).get(..2), Some(&[id(1), id(11)][..]));
 }
 
 #[test]

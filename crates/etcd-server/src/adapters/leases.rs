@@ -56,7 +56,8 @@ impl ServerReplica {
     }
 
     pub(super) fn lease_ids(&self) -> Vec<LeaseId> {
-        self.leases().book.lock().list()
+        let leases = self.leases();
+        leases.book.lock().list(leases.now())
     }
 
     pub(super) async fn renew(&self, id: i64) -> Result<i64, Error> {
