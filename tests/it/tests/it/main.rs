@@ -9,7 +9,11 @@ mod bad_input;
 #[cfg(test)]
 mod catch_up;
 #[cfg(test)]
+mod differential;
+#[cfg(test)]
 mod discovery;
+#[cfg(test)]
+mod etcdctl;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
@@ -20,6 +24,8 @@ mod kill9;
 mod kv;
 #[cfg(test)]
 mod lease;
+#[cfg(test)]
+mod linearizable;
 #[cfg(test)]
 mod load;
 #[cfg(test)]

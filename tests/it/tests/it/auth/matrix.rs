@@ -294,7 +294,10 @@ fn refused(method: &str, outcome: Result<Option<Bytes>, Status>) -> Option<Strin
         Err(status) => status.message().to_owned(),
         Ok(Some(answer)) if method == "etcdserverpb.Watch/Watch" => {
             let reason = pb::WatchResponse::decode(answer).unwrap().cancel_reason;
-            reason.split_once("desc = ").map(|(_, text)| text.to_owned()).unwrap_or(reason)
+            // As Go prints a status, which its client compares.
+            let is_status = reason.starts_with("rpc error: code = ");
+            assert!(reason.is_empty() || is_status, "{reason}");
+            reason.split_once(" desc = ").map(|(_, text)| text.to_owned()).unwrap_or_default()
         }
         Ok(_) => return None,
     };
