@@ -27,7 +27,6 @@ use etcd_watch::{Events, Filters, Response as Watched, Stream, Watch};
 use tokio::runtime::Handle;
 
 use crate::api::Shared;
-use crate::grpc::leader_is_lost;
 use crate::{Error, Replica};
 
 /// How long the lease lives, in seconds, that is granted to a caller without one.
@@ -107,8 +106,7 @@ impl<R: Replica> Candidate<R> {
         }
         tokio::select! {
             waited = self.wait() => waited,
-            () = api.closing.cancelled() => Err(Error::Stopped.into()),
-            () = leader_is_lost(api), if api.needs_leader => Err(Error::NoLeader.into()),
+            error = api.ended() => Err(error.into()),
         }
     }
 

@@ -40,7 +40,7 @@ where
     R: Replica,
     B: http_body::Body<Data = Bytes> + Unpin,
 {
-    let api = api.for_waits(headers);
+    let api = api.lasting(headers);
     match rpc {
         Rpc::Campaign => grpc::answer::<R, CampaignRequest, B>(&api, headers, body, remote).await,
         Rpc::Proclaim => grpc::answer::<R, ProclaimRequest, B>(&api, headers, body, remote).await,

@@ -15,11 +15,10 @@ mod outlet;
 mod rpc;
 mod slow;
 mod stream;
-mod stream_count;
 
 pub(crate) use admission::{Admission, admit};
 pub(crate) use body::Body;
-pub(crate) use call::{Call, Received, Shape, answer, answer_range, receive};
+pub(crate) use call::{Call, Received, Shape, answer, answer_range, receive, refuse};
 pub(crate) use leader::{leader_is_lost, wants_leader};
 pub(crate) use message::{PREFIX, SEND_LIMIT as MESSAGE_LIMIT, encode_into};
 pub(crate) use messages::Messages;
@@ -29,7 +28,6 @@ pub(crate) use slow::{Finished, SlowLog};
 pub(crate) use stream::{Producer, Sink, StreamCall, answer_stream};
 #[cfg(test)]
 pub(crate) use stream::{Taken, take};
-pub(crate) use stream_count::StreamCount;
 
 use http::{HeaderMap, Method, Request, Version, header};
 

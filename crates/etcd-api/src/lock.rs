@@ -26,7 +26,7 @@ where
     R: Replica,
     B: http_body::Body<Data = Bytes> + Unpin,
 {
-    let api = &api.for_waits(headers);
+    let api = &api.lasting(headers);
     match rpc {
         Rpc::Lock => grpc::answer::<R, LockRequest, B>(api, headers, body, remote).await,
         Rpc::Unlock => grpc::answer::<R, UnlockRequest, B>(api, headers, body, remote).await,

@@ -23,7 +23,7 @@ pub use text::{CONTENT_TYPE, encode};
 
 use crate::grpc::Rpc;
 use clients::Clients;
-pub(crate) use rpcs::{Handled, Ongoing, Rpcs};
+pub(crate) use rpcs::{Count, Handled, Ongoing, Rpcs};
 
 /// `--metrics`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -106,6 +106,11 @@ impl Metrics {
 
     pub(crate) fn rpcs(&self) -> &Rpcs {
         &self.rpcs
+    }
+
+    /// Goes on counting a call that turns out to outlive the function that answers it.
+    pub(crate) fn outlive(&self, handled: Handled<'_>) -> Ongoing {
+        handled.outlive(Arc::clone(&self.rpcs))
     }
 
     /// Counts the start of a call that outlives the function that answers it.

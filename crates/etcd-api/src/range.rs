@@ -115,7 +115,7 @@ fn header<R: Replica>(api: &Shared<R>, revision: i64) -> ResponseHeader {
 }
 
 /// Sends the pairs in messages of about the same size, the rest with the last one.
-fn stream(cursor: &dyn RangeCursor, header: &ResponseHeader, sink: &Sink<'_>) -> Result<(), Error> {
+fn stream(cursor: &dyn RangeCursor, header: &ResponseHeader, sink: &Sink) -> Result<(), Error> {
     let mut message = Pairs::new();
     let mut limit = FIRST_MESSAGE_BYTES;
     let mut refused = None;
@@ -165,7 +165,7 @@ pub(crate) struct Whole {
 
 impl Whole {
     /// Reads and sends it.
-    pub(crate) fn send<R: Replica>(&self, api: &Shared<R>, sink: &Sink<'_>) -> Result<(), Error> {
+    pub(crate) fn send<R: Replica>(&self, api: &Shared<R>, sink: &Sink) -> Result<(), Error> {
         let header = header(api, self.cursor.revision());
         let (size, count) = self.send_with(&header, sink)?;
         let finished = Finished {
@@ -181,7 +181,7 @@ impl Whole {
     }
 
     /// Returns the size of the frame, and how many keys the range has.
-    fn send_with(&self, header: &ResponseHeader, sink: &Sink<'_>) -> Result<(usize, i64), Error> {
+    fn send_with(&self, header: &ResponseHeader, sink: &Sink) -> Result<(usize, i64), Error> {
         let mut spool = Spool::default();
         let read = self.cursor.read(&RangePlace::default(), &mut |row| {
             spool.push(row);

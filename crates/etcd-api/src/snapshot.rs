@@ -44,7 +44,7 @@ impl<R: Replica> StreamCall<R> for Saved {
     }
 }
 
-fn send(source: &dyn SnapshotSource, sink: &Sink<'_>) -> Result<(), Error> {
+fn send(source: &dyn SnapshotSource, sink: &Sink) -> Result<(), Error> {
     let started = Instant::now();
     let size = source.size();
     info!(size, version = source.version(), "sending database snapshot to client");

@@ -43,7 +43,7 @@ impl<R: Replica> Api<R> {
         let mut api = self.clone();
         api.surface = surface;
         if surface == Surface::Metrics {
-            api.http = plain::metrics_router(Arc::clone(&self.shared));
+            Arc::make_mut(&mut api.parts).http = plain::metrics_router(Arc::clone(&self.shared));
         }
         api
     }
@@ -57,7 +57,7 @@ impl<R: Replica> Api<R> {
     /// What the gRPC health service tells from now on; at first it tells that the member serves.
     pub async fn set_serving(&self, serving: bool) {
         let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
-        self.health.set_service_status("", status).await;
+        self.parts.health.set_service_status("", status).await;
     }
 
     /// What this listener is not for goes no further.
@@ -78,7 +78,7 @@ impl<R: Replica> Api<R> {
                 let answer = plain::text(StatusCode::NOT_FOUND, NO_HTTP_HERE).map(Body::http);
                 Work::Elsewhere(Box::pin(std::future::ready(answer)))
             }
-            Surface::Metrics => Work::Elsewhere(Box::pin(route(self.http.clone(), request))),
+            Surface::Metrics => Work::Elsewhere(Box::pin(route(self.parts.http.clone(), request))),
             Surface::All | Surface::Http => Work::Elsewhere(Box::pin(self.clone().web(request, remote))),
         }
     }
@@ -97,7 +97,7 @@ impl<R: Replica> Api<R> {
         let mut response = if shared.options.gateway && gateway::is_gateway_path(request.uri().path()) {
             gateway::answer(self, request, remote).await
         } else {
-            route(self.http, request).await
+            route(self.parts.http.clone(), request).await
         };
         shared.access.permit(origin.as_ref(), response.headers_mut());
         response

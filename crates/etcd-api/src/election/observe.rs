@@ -15,7 +15,7 @@ use tonic::Status;
 use super::leader;
 use crate::api::Shared;
 use crate::candidate::{Told, end_of, is_deletion, next, prefix, watch};
-use crate::grpc::{Body, Outlet, Received, Rpc, leader_is_lost, receive};
+use crate::grpc::{Body, Outlet, Received, Rpc, receive, refuse};
 use crate::{Error, Replica};
 
 /// Answers the call. What is told begins with who leads now, if anybody does.
@@ -25,13 +25,10 @@ where
     B: http_body::Body<Data = Bytes> + Unpin,
 {
     let begun = Instant::now();
-    let mut ongoing = api.metrics.ongoing(Rpc::Observe);
+    let ongoing = api.metrics.ongoing(Rpc::Observe);
     let (received, found) = match begin(&api, headers, body).await {
         Ok(begun) => begun,
-        Err(status) => {
-            ongoing.done(status.code());
-            return status.into_http();
-        }
+        Err(status) => return refuse(ongoing, status),
     };
     let prefix = prefix(&received.request.name);
     let deadline = received.timeout.and_then(|timeout| begun.checked_add(timeout));
@@ -40,8 +37,7 @@ where
         let ended = tokio::select! {
             Err(error) = follow(&api, &prefix, found, &outlet) => error,
             () = outlet.is_abandoned() => Error::Canceled,
-            () = api.closing.cancelled() => Error::Stopped,
-            () = leader_is_lost(&api), if api.needs_leader => Error::NoLeader,
+            error = api.ended() => error,
             () = passed(deadline), if deadline.is_some() => Error::DeadlineExceeded,
         };
         outlet.end(ended.into()).await;

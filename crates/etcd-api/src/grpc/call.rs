@@ -17,6 +17,7 @@ use super::slow::Finished;
 use super::stream::{Producer, produce};
 use super::{Admission, Body, Rpc, admit, deadline, message};
 use crate::api::{Reserved, Shared};
+use crate::metrics::{Count, Handled};
 use crate::range::{self, Whole};
 use crate::serve::Remote;
 use crate::{Access, Error, Replica, validate};
@@ -75,24 +76,14 @@ where
     C: Call<R>,
     B: http_body::Body<Data = Bytes> + Unpin,
 {
-    let mut handled = api.metrics.rpcs().start(C::RPC);
+    let handled = api.metrics.rpcs().start(C::RPC);
     let started = Instant::now();
     let outcome =
         match receive(api, headers, body, C::RPC, |call: &C| (call.for_learner(), call.access())).await {
             Ok(received) => run(api, received, started, remote).await,
             Err(status) => Err(status),
         };
-    match outcome {
-        Ok(frame) => {
-            handled.sent(frame.len());
-            handled.done(Code::Ok);
-            success(frame)
-        }
-        Err(status) => {
-            handled.done(status.code());
-            status.into_http()
-        }
-    }
+    finish(handled, outcome)
 }
 
 /// Answers `KV.Range`: many keys as a stream of parts of the one message, the rest as any other call.
@@ -106,7 +97,7 @@ where
     R: Replica,
     B: http_body::Body<Data = Bytes> + Unpin,
 {
-    let mut handled = api.metrics.rpcs().start(Rpc::Range);
+    let handled = api.metrics.rpcs().start(Rpc::Range);
     let started = Instant::now();
     let rules = |call: &RangeRequest| (Call::<R>::for_learner(call), Rpc::Range.access());
     let outcome = match receive(api, headers, body, Rpc::Range, rules).await {
@@ -114,10 +105,9 @@ where
             // Boxed, or the future of every short range would be larger by this one.
             match Box::pin(open_range(api, received, started, remote)).await {
                 Ok(Opened::Cursor(whole, deadline)) => {
-                    handled.hand_over();
-                    let shared = Arc::clone(api);
+                    let (ongoing, shared) = (api.metrics.outlive(handled), Arc::clone(api));
                     let producer: Producer = Box::new(move |sink| whole.send(&shared, sink));
-                    return produce(api, Rpc::Range, producer, deadline);
+                    return produce(ongoing, producer, deadline);
                 }
                 Ok(Opened::Frame(frame)) => Ok(frame),
                 Err(status) => Err(status),
@@ -126,17 +116,7 @@ where
         Ok(received) => run(&**api, received, started, remote).await,
         Err(status) => Err(status),
     };
-    match outcome {
-        Ok(frame) => {
-            handled.sent(frame.len());
-            handled.done(Code::Ok);
-            success(frame)
-        }
-        Err(status) => {
-            handled.done(status.code());
-            status.into_http()
-        }
-    }
+    finish(handled, outcome)
 }
 
 /// How a long range is answered.
@@ -265,8 +245,22 @@ fn refuse_compressed(headers: &HeaderMap) -> Result<(), Status> {
     }
 }
 
-fn success(frame: Bytes) -> Response<Body> {
-    with_content_type(Body::message(frame))
+/// The answer of a unary call, given as the frame of its message; counts it.
+fn finish(mut handled: Handled<'_>, outcome: Result<Bytes, Status>) -> Response<Body> {
+    match outcome {
+        Ok(frame) => {
+            handled.sent(frame.len());
+            handled.done(Code::Ok);
+            with_content_type(Body::message(frame))
+        }
+        Err(status) => refuse(handled, status),
+    }
+}
+
+/// The answer of a call that has failed before its first message; counts it.
+pub(crate) fn refuse(mut call: impl Count, status: Status) -> Response<Body> {
+    call.done(status.code());
+    status.into_http()
 }
 
 pub(super) fn with_content_type(body: Body) -> Response<Body> {

@@ -9,7 +9,7 @@ use super::call::with_content_type;
 use super::stream::{Item, Messages, QUEUE};
 use super::{Body, message};
 use crate::Error;
-use crate::metrics::Ongoing;
+use crate::metrics::{Count as _, Ongoing};
 
 /// Takes the messages of one answer. Dropped before its end, the answer is cut off.
 pub(crate) struct Outlet {

@@ -16,10 +16,10 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tonic::{Code, Status};
 
-use super::call::{Received, receive, with_content_type};
+use super::call::{Received, receive, refuse, with_content_type};
 use super::{Body, Rpc, message};
 use crate::api::Shared;
-use crate::metrics::Handled;
+use crate::metrics::{Count as _, Ongoing};
 use crate::{Error, Replica};
 
 /// Messages that wait for the client.
@@ -46,7 +46,7 @@ pub(crate) trait StreamCall<R: Replica>: 'static {
 }
 
 /// Sends the messages of one answer; runs where it may block.
-pub(crate) type Producer = Box<dyn FnOnce(&Sink<'_>) -> Result<(), Error> + Send>;
+pub(crate) type Producer = Box<dyn FnOnce(&Sink) -> Result<(), Error> + Send>;
 
 /// Answers a call with a stream.
 pub(crate) async fn answer_stream<R, C, B>(
@@ -59,33 +59,18 @@ where
     C: StreamCall<R>,
     B: http_body::Body<Data = Bytes> + Unpin,
 {
-    let mut handled = api.metrics.rpcs().start(C::RPC);
+    let ongoing = api.metrics.ongoing(C::RPC);
     match prepare::<R, C, B>(api, headers, body).await {
-        Ok((producer, deadline)) => {
-            // From here on the thread counts.
-            handled.hand_over();
-            produce(api, C::RPC, producer, deadline)
-        }
-        Err(status) => {
-            handled.done(status.code());
-            status.into_http()
-        }
+        Ok((producer, deadline)) => produce(ongoing, producer, deadline),
+        Err(status) => refuse(ongoing, status),
     }
 }
 
-/// Lets `producer` answer, on a thread of its own. It counts the call's end.
-pub(super) fn produce<R: Replica>(
-    api: &Arc<Shared<R>>,
-    rpc: Rpc,
-    producer: Producer,
-    deadline: Option<Instant>,
-) -> Response<Body> {
+/// Lets `producer` answer, on a thread of its own.
+pub(super) fn produce(ongoing: Ongoing, producer: Producer, deadline: Option<Instant>) -> Response<Body> {
     let (queue, messages) = mpsc::channel(QUEUE);
-    let (api, runtime) = (Arc::clone(api), Handle::current());
-    tokio::task::spawn_blocking(move || {
-        let handled = api.metrics.rpcs().take_over(rpc);
-        Sink { queue, runtime, deadline, handled }.run(producer);
-    });
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || Sink { queue, runtime, deadline, ongoing }.run(producer));
     with_content_type(Body::stream(Messages::new(messages)))
 }
 
@@ -108,11 +93,11 @@ where
 }
 
 /// Takes the messages of one answer.
-pub(crate) struct Sink<'a> {
+pub(crate) struct Sink {
     queue: mpsc::Sender<Item>,
     runtime: Handle,
     deadline: Option<Instant>,
-    handled: Handled<'a>,
+    ongoing: Ongoing,
 }
 
 /// What waits for the client.
@@ -124,7 +109,7 @@ pub(super) enum Item {
     End(Result<(), Status>),
 }
 
-impl Sink<'_> {
+impl Sink {
     /// Hands over the next message; waits for the client to have room.
     ///
     /// # Errors
@@ -149,14 +134,14 @@ impl Sink<'_> {
 
     /// Counts a message whose frame has `size` bytes.
     pub(crate) fn count_message(&self, size: usize) {
-        self.handled.sent(size);
+        self.ongoing.sent(1, size);
     }
 
     fn run(mut self, producer: Producer) {
         let ended = producer(&self).map_err(Status::from);
-        self.handled.done(ended.as_ref().map_or_else(Status::code, |()| Code::Ok));
+        self.ongoing.done(ended.as_ref().map_or_else(Status::code, |()| Code::Ok));
         if self.put(Item::End(ended)).is_err() {
-            self.handled.done(Code::Cancelled);
+            self.ongoing.done(Code::Cancelled);
         }
     }
 
@@ -206,14 +191,13 @@ pub(crate) struct Taken {
 #[cfg(test)]
 pub(crate) fn take(
     runtime: &tokio::runtime::Runtime,
-    producer: impl FnOnce(&Sink<'_>) -> Result<(), Error> + Send + 'static,
+    producer: impl FnOnce(&Sink) -> Result<(), Error> + Send + 'static,
 ) -> Taken {
     let (queue, mut messages) = mpsc::channel(QUEUE);
     let handle = runtime.handle().clone();
     let thread = std::thread::spawn(move || {
-        let rpcs = crate::metrics::Rpcs::default();
-        let handled = rpcs.start(Rpc::Range);
-        Sink { queue, runtime: handle, deadline: None, handled }.run(Box::new(producer));
+        let ongoing = Ongoing::start(Arc::default(), Rpc::Range);
+        Sink { queue, runtime: handle, deadline: None, ongoing }.run(Box::new(producer));
     });
     let mut parts = Vec::new();
     let ended = loop {

@@ -1,6 +1,6 @@
 //! `LeaseKeepAlive`: a stream of renewals, each with its answer.
 
-use std::future::{Ready, ready};
+use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,12 +12,12 @@ use futures_util::stream::{Stream, StreamExt as _};
 use http::{Request, Response};
 use tokio::sync::mpsc;
 use tonic::server::{Grpc, StreamingService};
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 use tonic_prost::ProstCodec;
 
 use crate::api::Shared;
-use crate::grpc::{Body, Rpc, StreamCount};
-use crate::metrics::Metrics;
+use crate::grpc::{Body, Rpc};
+use crate::metrics::{Count as _, Metrics, Ongoing};
 use crate::{Error, Replica};
 
 /// Renewals of one stream that may wait; further ones stay in the connection's window. A client that keeps very many
@@ -28,11 +28,7 @@ const QUEUE: usize = 64 << 10;
 const UNDER_WAY: usize = 16;
 
 /// Serves one stream.
-pub(crate) async fn keep_alives<R, B>(
-    api: Arc<Shared<R>>,
-    count: StreamCount,
-    request: Request<B>,
-) -> Response<Body>
+pub(crate) async fn keep_alives<R, B>(api: Shared<R>, ongoing: Ongoing, request: Request<B>) -> Response<Body>
 where
     R: Replica,
     B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -40,7 +36,7 @@ where
 {
     let limit = api.options.receive_limit();
     let mut grpc = Grpc::new(ProstCodec::default()).max_decoding_message_size(limit);
-    let service = KeepAlives { api, count: Some(count) };
+    let service = KeepAlives { api: Arc::new(api), ongoing: Some(ongoing) };
     let request = request.map(axum::body::Body::new);
     grpc.streaming(service, request).await.map(|body| Body::http(axum::body::Body::new(body)))
 }
@@ -62,7 +58,7 @@ pub(crate) async fn keep_alive<R: Replica>(
 
 struct KeepAlives<R> {
     api: Arc<Shared<R>>,
-    count: Option<StreamCount>,
+    ongoing: Option<Ongoing>,
 }
 
 type Answer = Result<LeaseKeepAliveResponse, Status>;
@@ -73,20 +69,16 @@ impl<R: Replica> StreamingService<LeaseKeepAliveRequest> for KeepAlives<R> {
     type Future = Ready<Result<tonic::Response<Self::ResponseStream>, Status>>;
 
     fn call(&mut self, request: tonic::Request<Streaming<LeaseKeepAliveRequest>>) -> Self::Future {
-        let Some(count) = self.count.take() else {
+        let Some(ongoing) = self.ongoing.take() else {
             return ready(Err(Status::internal("a stream is served once")));
         };
         let (queue, waiting) = mpsc::channel(QUEUE);
         tokio::spawn(drain(request.into_inner(), queue, self.api.metrics.clone()));
         let api = Arc::clone(&self.api);
-        let answers = Waiting(waiting)
-            .map(move |id| answer(Arc::clone(&api), id))
-            .buffered(UNDER_WAY)
-            .take_until(self.api.closing.clone().cancelled_owned());
-        let closing = self.api.closing.clone();
-        let end = futures_util::stream::once(async move { closing.is_cancelled() })
-            .filter_map(|closed| ready(closed.then(|| Err(Error::Stopped.into()))));
-        ready(Ok(tonic::Response::new(Box::pin(Counted { answers: Box::pin(answers.chain(end)), count }))))
+        let answers = Waiting(waiting).map(move |id| answer(Arc::clone(&api), id)).buffered(UNDER_WAY);
+        let api = Arc::clone(&self.api);
+        let ended = Box::pin(async move { api.ended().await });
+        ready(Ok(tonic::Response::new(Box::pin(Answers { answers: Box::pin(answers), ended, ongoing }))))
     }
 }
 
@@ -130,24 +122,35 @@ impl<T> Stream for Waiting<T> {
     }
 }
 
-/// Counts messages and how the stream ends.
-struct Counted<S> {
+/// The answers, until there are no more or the stream has to end; counted.
+struct Answers<S, E> {
     answers: S,
-    count: StreamCount,
+    /// Ready with the reason why the stream has to end.
+    ended: E,
+    ongoing: Ongoing,
 }
 
-impl<S: Stream<Item = Answer> + Unpin> Stream for Counted<S> {
+impl<S, E> Stream for Answers<S, E>
+where
+    S: Stream<Item = Answer> + Unpin,
+    E: Future<Output = Error> + Unpin,
+{
     type Item = Answer;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Answer>> {
-        let next = self.answers.poll_next_unpin(context);
-        if let Poll::Ready(next) = &next {
-            match next {
-                Some(Ok(answer)) => self.count.sent(answer.encoded_len()),
-                Some(Err(status)) => self.count.ended(status.code()),
-                None => self.count.ended(tonic::Code::Ok),
-            }
+        let next = match self.answers.poll_next_unpin(context) {
+            // Looked at only when there is nothing else to do, which every stream comes to.
+            Poll::Pending => match Pin::new(&mut self.ended).poll(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(error) => Some(Err(error.into())),
+            },
+            Poll::Ready(next) => next,
+        };
+        match &next {
+            Some(Ok(answer)) => self.ongoing.sent(1, answer.encoded_len()),
+            Some(Err(status)) => self.ongoing.done(status.code()),
+            None => self.ongoing.done(Code::Ok),
         }
-        next
+        Poll::Ready(next)
     }
 }

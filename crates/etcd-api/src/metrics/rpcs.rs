@@ -106,6 +106,26 @@ pub(crate) struct Ongoing {
     rpcs: Arc<Rpcs>,
     rpc: Rpc,
     code: Code,
+    /// None when times are not measured.
+    started: Option<Instant>,
+}
+
+/// A call in progress, of either kind.
+pub(crate) trait Count {
+    /// How the call ended.
+    fn done(&mut self, code: Code);
+}
+
+impl Count for Handled<'_> {
+    fn done(&mut self, code: Code) {
+        self.code = Some(code);
+    }
+}
+
+impl Count for Ongoing {
+    fn done(&mut self, code: Code) {
+        self.code = code;
+    }
 }
 
 impl Rpcs {
@@ -121,11 +141,6 @@ impl Rpcs {
         self.handled(rpc)
     }
 
-    /// Goes on counting a call that was [handed over](Handled::hand_over).
-    pub(crate) fn take_over(&self, rpc: Rpc) -> Handled<'_> {
-        self.handled(rpc)
-    }
-
     fn handled(&self, rpc: Rpc) -> Handled<'_> {
         let timed = self.times.as_ref().map(|times| (&times[rpc as usize], Instant::now()));
         Handled { shard: self.shard(), rpc, code: Some(Code::Cancelled), timed }
@@ -136,18 +151,6 @@ impl Rpcs {
         let shard = self.shard();
         add(&shard.calls[rpc as usize].received, 1);
         add(&shard.received_bytes, size as u64);
-    }
-
-    /// Counts a message of `size` bytes that a stream sent.
-    pub(crate) fn sent(&self, rpc: Rpc, size: usize) {
-        let shard = self.shard();
-        add(&shard.calls[rpc as usize].sent, 1);
-        add(&shard.sent_bytes, size as u64);
-    }
-
-    /// Counts the end of a stream.
-    pub(crate) fn finished(&self, rpc: Rpc, code: Code) {
-        add(&self.shard().calls[rpc as usize].handled[code as usize], 1);
     }
 
     fn shard(&self) -> &Shard {
@@ -175,21 +178,23 @@ impl Handled<'_> {
         add(&self.shard.sent_bytes, size as u64);
     }
 
-    /// How the call ended.
-    pub(crate) fn done(&mut self, code: Code) {
-        self.code = Some(code);
-    }
-
-    /// Leaves it to another thread to count the end of the call.
-    pub(crate) fn hand_over(mut self) {
+    /// Goes on counting where the call outlives this stack; `rpcs` are the counters that it was started with.
+    pub(crate) fn outlive(mut self, rpcs: Arc<Rpcs>) -> Ongoing {
         self.code = None;
+        Ongoing {
+            rpcs,
+            rpc: self.rpc,
+            code: Code::Cancelled,
+            started: self.timed.map(|(_, started)| started),
+        }
     }
 }
 
 impl Ongoing {
-    pub(super) fn start(rpcs: Arc<Rpcs>, rpc: Rpc) -> Self {
+    pub(crate) fn start(rpcs: Arc<Rpcs>, rpc: Rpc) -> Self {
         add(&rpcs.shard().calls[rpc as usize].started, 1);
-        Self { rpcs, rpc, code: Code::Cancelled }
+        let started = rpcs.times.is_some().then(Instant::now);
+        Self { rpcs, rpc, code: Code::Cancelled, started }
     }
 
     /// Counts sent messages of `size` bytes together.
@@ -198,16 +203,14 @@ impl Ongoing {
         add(&shard.calls[self.rpc as usize].sent, messages as u64);
         add(&shard.sent_bytes, size as u64);
     }
-
-    /// How the call ended.
-    pub(crate) fn done(&mut self, code: Code) {
-        self.code = code;
-    }
 }
 
 impl Drop for Ongoing {
     fn drop(&mut self) {
         add(&self.rpcs.shard().calls[self.rpc as usize].handled[self.code as usize], 1);
+        if let (Some(times), Some(started)) = (&self.rpcs.times, self.started) {
+            times[self.rpc as usize].observe(started.elapsed());
+        }
     }
 }
 

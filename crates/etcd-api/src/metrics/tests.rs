@@ -6,7 +6,7 @@ use tonic::Code;
 
 use super::process::{Stat, parse_limit, parse_stat};
 use super::text::go_float;
-use super::{Detail, Metrics, encode, register_process};
+use super::{Count as _, Detail, Metrics, encode, register_process};
 use crate::grpc::Rpc;
 
 fn page(register: impl FnOnce(&mut Registry)) -> String {
@@ -180,4 +180,29 @@ fn process_files() {
     let unlimited = "Max open files   unlimited  unlimited  files";
     assert_eq!(parse_limit(unlimited, "Max open files"), Some(f64::INFINITY));
     assert_eq!(parse_limit("nothing", "Max open files"), None);
+}
+
+#[test]
+fn a_call_that_outlives_its_function_is_counted_once() {
+    let mut registry = Registry::default();
+    let metrics = Metrics::register_as(&mut registry, Detail::Extensive);
+    let mut ongoing = metrics.outlive(metrics.rpcs().start(Rpc::Range));
+    ongoing.sent(2, 50);
+    ongoing.done(Code::Ok);
+    drop(ongoing);
+    drop(metrics.ongoing(Rpc::Watch));
+    let found = encode(&registry).expect("a page");
+    let range = r#"grpc_type="unary",grpc_service="etcdserverpb.KV",grpc_method="Range""#;
+    let watch = r#"grpc_type="bidi_stream",grpc_service="etcdserverpb.Watch",grpc_method="Watch""#;
+    for line in [
+        format!("grpc_server_started_total{{{range}}} 1\n"),
+        format!("grpc_server_msg_sent_total{{{range}}} 2\n"),
+        format!("grpc_server_handled_total{{{range},grpc_code=\"OK\"}} 1\n"),
+        format!("grpc_server_handled_total{{{range},grpc_code=\"Canceled\"}} 0\n"),
+        format!("grpc_server_handling_seconds_count{{{range}}} 1\n"),
+        format!("grpc_server_handled_total{{{watch},grpc_code=\"Canceled\"}} 1\n"),
+        format!("grpc_server_handling_seconds_count{{{watch}}} 1\n"),
+    ] {
+        assert!(found.contains(&line), "{line} in {found}");
+    }
 }

@@ -19,8 +19,8 @@ use super::Session;
 use super::encode::Encoder;
 use crate::Replica;
 use crate::api::Shared;
-use crate::grpc::{Admission, Body, Messages, Rpc, admit};
-use crate::metrics::Ongoing;
+use crate::grpc::{Admission, Body, Messages, Rpc, admit, refuse};
+use crate::metrics::{Count as _, Ongoing};
 
 /// Bytes that are handed to the connection in one go, about.
 const CHUNK: usize = 32 << 10;
@@ -32,14 +32,11 @@ where
     R: Replica,
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
 {
-    let mut ongoing = api.metrics.ongoing(Rpc::Watch);
+    let ongoing = api.metrics.ongoing(Rpc::Watch);
     let call = Admission { headers, standing: api.replica.standing(), for_learner: false, is_stream: true };
     let session = match admit(&call, &api.metrics).and_then(|()| Session::begin(api, headers)) {
         Ok(session) => Arc::new(session),
-        Err(error) => {
-            ongoing.done(error.code());
-            return Status::from(error).into_http();
-        }
+        Err(error) => return refuse(ongoing, error.into()),
     };
     let requests = Messages::new(body, api.options.receive_limit());
     let task = tokio::spawn(drive(Arc::clone(&session), requests));

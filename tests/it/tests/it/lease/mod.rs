@@ -4,4 +4,5 @@ mod crate_client;
 mod ctl;
 mod expiry;
 mod failover;
+mod leader;
 mod many;
