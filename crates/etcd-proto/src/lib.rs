@@ -4,6 +4,8 @@
 //! the generated code is committed, so that building needs no protobuf compiler. Byte fields are
 //! [`bytes::Bytes`], so that a decoded request shares the buffer it came in.
 //!
+//! Messages with passwords or tokens do not show them in `Debug`.
+//!
 //! This crate has no behaviour: what a message means is said by the crate that owns the concept
 //! (`etcd-mvcc` for keys, `etcd-consensus` for Raft, `etcd-api` for errors).
 //!
@@ -17,6 +19,7 @@
 //! ```
 
 pub mod schema;
+mod secrets;
 
 pub use prost;
 
