@@ -7,6 +7,7 @@ mod gateway;
 mod grpc;
 mod hostile;
 mod http;
+mod lock;
 mod memory;
 mod raw;
 mod rules;

@@ -187,6 +187,9 @@ impl Replica for Memory {
     }
 
     async fn txn(&self, request: TxnRequest) -> Result<TxnResponse, Error> {
+        if let Some(compare) = request.compare.first() {
+            self.stick(&compare.key).await;
+        }
         let mut state = self.state();
         let revision = state.revision + 1;
         Ok(state.txn(request, revision))
