@@ -98,7 +98,11 @@ fn the_leader_finds_a_member_with_other_data_and_stops_all_writes() {
     let mut cluster = start(cluster(3).argument("--experimental-corrupt-check-time=1s"));
     let damaged = with_a_damaged_follower(&mut cluster);
     cluster.start(damaged).unwrap();
-    cluster.wait_for_health(damaged).unwrap();
+    // It may not be healthy for long: only that it serves is waited for.
+    let probe = cluster.member(damaged).probe();
+    let serves =
+        wait_until("the damaged member to serve", DEADLINE, || probe.health().map_err(|e| e.to_string()));
+    serves.unwrap();
     let (runtime, urls) = (runtime(), cluster.client_urls());
     for (number, url) in urls.iter().enumerate() {
         runtime.block_on(async {
