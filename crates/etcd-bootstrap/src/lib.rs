@@ -85,10 +85,11 @@ async fn with_members(
     }
 }
 
-/// What a member that restarts with data should log when a discovery service is set: that it is not asked.
-pub fn ignored_discovery(wal_dir: &std::path::Path) -> String {
+/// What a member that restarts with data should log when a discovery service (`what`: a token) or DNS (a domain) is
+/// set: that it is not asked.
+pub fn ignored_discovery(what: &str, wal_dir: &std::path::Path) -> String {
     format!(
-        "discovery token ignored since a cluster has already been initialized. Valid log found at {}",
+        "discovery {what} ignored since a cluster has already been initialized. Valid log found at {}",
         wal_dir.display()
     )
 }

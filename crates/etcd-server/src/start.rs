@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use etcd_api::{Api, Surface, Workers};
-use etcd_bootstrap::{BootstrapError, InitialCluster};
+use etcd_bootstrap::{BootstrapError, InitialCluster, ignored_discovery};
 use etcd_config::{AutoCompaction, Config};
 use etcd_membership::{ClusterId, MemberId};
 use etcd_transport::{Identity, Transport};
@@ -97,7 +97,10 @@ async fn resolve(config: &Config) -> Result<InitialCluster, StartError> {
 fn say_what_is_ignored(config: &Config, paths: &DataDir) {
     let discovery = &config.discovery;
     if !discovery.url.is_empty() || !discovery.endpoints.is_empty() {
-        warn!(wal_dir = %paths.wal.display(), "{}", etcd_bootstrap::ignored_discovery(&paths.wal));
+        warn!(wal_dir = %paths.wal.display(), "{}", ignored_discovery("token", &paths.wal));
+    }
+    if !discovery.srv.is_empty() {
+        warn!(wal_dir = %paths.wal.display(), "{}", ignored_discovery("domain", &paths.wal));
     }
 }
 

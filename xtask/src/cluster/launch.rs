@@ -14,7 +14,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use super::bootstrap::Bootstrap;
 use super::progress::Progress;
 use super::state::{Directory, State};
-use super::view;
+use super::view::{self, Role};
 use crate::paths;
 
 const LOG_LINES: usize = 15;
@@ -82,7 +82,7 @@ impl<'a> Launched<'a> {
         state: &State,
         timeout: Duration,
         interrupt: &Interrupt,
-        done: impl Fn(view::Role) -> bool,
+        done: impl Fn(Role) -> bool,
     ) -> anyhow::Result<()> {
         let mut progress = Progress::new();
         let outcome = wait_until("every member to follow a leader", timeout, || {
@@ -96,7 +96,7 @@ impl<'a> Launched<'a> {
                 .collect();
             let words: Vec<_> = roles
                 .iter()
-                .map(|(index, role)| format!("{} {}", state.members[*index].name, role.word()))
+                .map(|(index, role)| format!("{} {}", state.members[*index].name, starting(*role)))
                 .collect();
             progress.show(&words.join(" · "));
             if roles.iter().all(|(_, role)| done(*role)) { Ok(Ok(())) } else { Err(words.join(", ")) }
@@ -165,6 +165,14 @@ impl Drop for Launched<'_> {
             let members = if count == 1 { "member" } else { "members" };
             eprintln!("undone: killed {count} {members}, and removed what they created");
         }
+    }
+}
+
+/// While members start, silence is no cause for alarm.
+const fn starting(role: Role) -> &'static str {
+    match role {
+        Role::Starting => "starting",
+        role => role.word(),
     }
 }
 

@@ -56,8 +56,8 @@ pub(super) async fn answer<R: Replica, V: V2>(
     } else if method == Method::GET {
         show(&shared, below.trim_start_matches('/'))
     } else {
-        let text = "the v2 API does not change members in this version; use 'etcdctl member'";
-        message(StatusCode::NOT_IMPLEMENTED, text)
+        let text = format!("{method} /v2/members: this version cannot add, change or remove members");
+        message(StatusCode::NOT_IMPLEMENTED, &text)
     };
     insert(&mut response, "x-etcd-cluster-id", &shared.replica.standing().cluster_id.to_string());
     response

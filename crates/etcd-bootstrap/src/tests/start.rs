@@ -211,7 +211,7 @@ async fn the_probe_asks_the_others_in_order_and_not_for_long() {
 #[test]
 fn a_restart_ignores_discovery_aloud() {
     assert_eq!(
-        ignored_discovery(Path::new("/d/member/wal")),
+        ignored_discovery("token", Path::new("/d/member/wal")),
         "discovery token ignored since a cluster has already been initialized. Valid log found at /d/member/wal"
     );
 }

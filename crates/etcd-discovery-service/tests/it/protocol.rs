@@ -149,6 +149,20 @@ fn three_and_no_more(etcd: &Path) {
     assert!(late.logs().contains("discovery: cluster is full"), "{}", late.logs());
 }
 
+/// A token of etcd 2's time, with 40 digits: whoever keeps the cluster behind the service may have made it there.
+#[test]
+fn members_bootstrap_through_a_token_of_forty_digits() {
+    let storage = Cluster::builder(server()).members(1).argument("--enable-v2").start().unwrap();
+    let endpoint = storage.client_urls().remove(0);
+    let service = Service::start(&[&format!("--endpoints={endpoint}"), "--requests-per-minute=100000"]);
+    let token = "3e86b59982e49066c5d813af1c2e2579cbf573de";
+    let size = format!("{endpoint}/v2/keys/_etcd/registry/{token}/_config/size");
+    assert_eq!(ureq::put(&size).send_form([("value", "3")]).unwrap().status().as_u16(), 201);
+    let members = DiscoveredMembers::start(&server(), &format!("{}/{token}", service.url), 3);
+    members.wait_for_cluster();
+    assert!(service.page(&format!("/{token}")).body.contains("All 3 members registered"));
+}
+
 /// The tokens in somebody else's cluster.
 #[test]
 fn debians_etcd_keeps_the_tokens() {

@@ -67,6 +67,11 @@ fn plain_records_and_a_restart_without_them() {
     let flags = flags(&server).to_vec();
     drop(server);
     let mut again = hosts.start(0, &words(&flags));
+    let wal = hosts.specs[0].data_dir.join("member/wal");
+    again.wait_for_output(&format!(
+        "discovery domain ignored since a cluster has already been initialized. Valid log found at {}",
+        wal.display()
+    ));
     hosts.wait_for_health(0, &mut again);
     assert_eq!(hosts.members(0), members);
 }

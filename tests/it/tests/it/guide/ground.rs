@@ -36,7 +36,7 @@ impl Ground {
         let mut script_here = self.here(host, script);
         if is_server(script) {
             // Only the process itself is ended later: it must not be the shell.
-            script_here = format!("exec {script_here}");
+            script_here = format!("exec env {script_here}");
         }
         match self {
             Self::Namespaces(network) => network.shell(host, &script_here),

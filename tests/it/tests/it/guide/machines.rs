@@ -140,7 +140,12 @@ impl Machines {
     }
 }
 
-/// Whether a script is one of the servers, which runs until it is ended.
+/// Whether a script is one of the servers, which runs until it is ended; variables may come first.
 pub(super) fn is_server(script: &str) -> bool {
+    let script = if script.starts_with("ETCD_") {
+        &script[script.find("etcd ").unwrap_or_default()..]
+    } else {
+        script
+    };
     script.starts_with("etcd ") || script.starts_with("etcd-discovery-service ")
 }

@@ -118,7 +118,14 @@ impl Guide {
 
     /// Section "Static".
     fn statically(&mut self) {
-        let servers = self.start_all(|n| begin(n, "http") + &initial("http"));
+        // The variables of the guide, and its flags.
+        let variables = "ETCD_INITIAL_CLUSTER=\"infra0=http://10.0.1.10:2380,infra1=http://10.0.1.11:2380,infra2=http://10.0.1.12:2380\" \\
+ETCD_INITIAL_CLUSTER_STATE=new \\
+";
+        let servers = self.start_all(|n| match n {
+            0 => format!("{variables}{} --initial-cluster-token etcd-cluster-1", begin(0, "http")),
+            n => begin(n, "http") + &initial("http"),
+        });
         self.assert_healthy("http", "");
         // The third error case needs the cluster.
         let stranger = "etcd --name infra3 --initial-advertise-peer-urls http://10.0.1.13:2380 \\
@@ -249,7 +256,10 @@ impl Guide {
         let unknown = begin(0, "http") + &format!(" \\\n  --discovery {PUBLIC_URL}");
         self.assert_refused("infra0", &unknown, &line, "/_config");
 
-        let command = |n| begin(n, "http") + &format!(" \\\n  --discovery {url}");
+        let command = |n| match n {
+            2 => format!("ETCD_DISCOVERY={url} {}", begin(2, "http")),
+            n => begin(n, "http") + &format!(" \\\n  --discovery {url}"),
+        };
         let mut servers = self.start_all(command);
         self.assert_healthy("http", "");
         // The warning: the host has its log already. The service is not needed for it.
