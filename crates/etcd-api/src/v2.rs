@@ -5,6 +5,7 @@
 mod form;
 mod keys;
 mod members;
+mod membership;
 mod metrics;
 mod path;
 mod request;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
+use etcd_membership::{ChangeError, Member, MemberId, Urls};
 use etcd_proto::etcdserverpb::Request;
 use etcd_v2store::{Event, Sink, Stats, View, Watch, WatchId, WatchOptions};
 use http::{HeaderValue, Method, StatusCode, header};
@@ -56,6 +58,19 @@ pub trait V2: Clone + Send + Sync + 'static {
     /// Writes through the log.
     fn write(&self, request: Request) -> impl Future<Output = Result<Arc<Event>, WriteError>> + Send;
 
+    /// Adds a member that advertises these URLs; it is to be started then.
+    fn add_member(&self, peer_urls: &Urls) -> impl Future<Output = Result<Member, MembersError>> + Send;
+
+    /// Takes a member out for good.
+    fn remove_member(&self, id: MemberId) -> impl Future<Output = Result<(), MembersError>> + Send;
+
+    /// Gives a member other peer URLs.
+    fn update_member(
+        &self,
+        id: MemberId,
+        peer_urls: &Urls,
+    ) -> impl Future<Output = Result<(), MembersError>> + Send;
+
     /// The store's counters, and how many waits there are.
     fn counters(&self) -> (Arc<Stats>, usize);
 
@@ -74,6 +89,24 @@ pub enum WriteError {
     #[error(transparent)]
     Store(#[from] etcd_v2store::Error),
     /// It did not get as far as the store, or its outcome is not known.
+    #[error(transparent)]
+    Server(#[from] Error),
+}
+
+/// The members of the cluster were not changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MembersError {
+    /// The cluster's rules are against it.
+    #[error(transparent)]
+    Refused(#[from] ChangeError),
+    /// Too few members would have been started.
+    #[error("etcdserver: re-configuration failed due to not enough started members")]
+    NotEnoughStarted,
+    /// Too few members are connected for it to be safe.
+    #[error("etcdserver: unhealthy cluster")]
+    Unhealthy,
+    /// Its outcome is not known.
     #[error(transparent)]
     Server(#[from] Error),
 }

@@ -23,8 +23,8 @@ use self::options::{
     transport_options,
 };
 use crate::adapters::{
-    Authority, LeaseParts, Parts, PeerNode, PeerOutbox, ReplicatedMachine, ServerReplica, ServerV2,
-    Surroundings, Tokens,
+    Authority, LeaseParts, Membership, Parts, PeerNode, PeerOutbox, ReplicatedMachine, ServerReplica,
+    ServerV2, Surroundings, Tokens,
 };
 use crate::client_side::{api_options, bind_clients, metrics_detail, serve_options};
 use crate::data_dir::DataDir;
@@ -207,8 +207,16 @@ async fn run(
     metrics::register(&mut registry, raft.clone(), store, storage.clone(), users.clone(), slow_apply);
     metrics::register_leases(&mut registry, replica.clone());
     metrics::register_watch(&mut registry, hub.clone());
-    let v2 =
-        ServerV2::new(config.name.clone(), v2_keys, raft.clone(), transport.clone(), replica.clone(), users);
+    let membership = Membership::new(replica.clone(), transport.clone(), config.strict_reconfig_check);
+    let v2 = ServerV2::new(
+        config.name.clone(),
+        v2_keys,
+        raft.clone(),
+        transport.clone(),
+        membership,
+        replica.clone(),
+        users,
+    );
     let v2_requests = etcd_api::v2::register_metrics(&mut registry, v2.clone());
     let mut api = Api::new(replica.clone(), api_options(config), api_metrics, Arc::new(registry));
     if config.enable_v2 {

@@ -61,7 +61,7 @@ async fn ask<R, V: V2>(
     }
 }
 
-async fn read(body: Body, limit: usize, timeout: Duration) -> Result<Bytes, Error> {
+pub(super) async fn read(body: Body, limit: usize, timeout: Duration) -> Result<Bytes, Error> {
     let invalid = |cause: &str| Error::of_request(Code::InvalidForm, cause);
     match tokio::time::timeout(timeout, Limited::new(body, limit).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),

@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use etcd_membership::Member;
-use http::{Method, StatusCode, Uri, header};
+use http::{HeaderMap, Method, StatusCode, Uri, header};
 use serde::Serialize;
 
 use super::keys::insert;
-use super::{Shared, V2, disallowed, json, message, path};
+use super::{Shared, V2, disallowed, json, membership, message, path};
 use crate::Replica;
 
 /// A member as v2 shows it.
 #[derive(Serialize)]
-struct Shown<'a> {
+pub(super) struct Shown<'a> {
     id: String,
     name: &'a str,
     #[serde(rename = "peerURLs")]
@@ -29,7 +30,7 @@ struct Collection<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn of(member: &'a Member) -> Self {
+    pub(super) fn of(member: &'a Member) -> Self {
         Self {
             id: member.id.to_string(),
             name: &member.name,
@@ -43,6 +44,8 @@ pub(super) async fn answer<R: Replica, V: V2>(
     State(shared): State<Arc<Shared<R, V>>>,
     method: Method,
     uri: Uri,
+    headers: HeaderMap,
+    body: Body,
 ) -> Response {
     if let Some(response) = disallowed(&method, &["GET", "POST", "DELETE", "PUT"]) {
         return response;
@@ -56,8 +59,7 @@ pub(super) async fn answer<R: Replica, V: V2>(
     } else if method == Method::GET {
         show(&shared, below.trim_start_matches('/'))
     } else {
-        let text = format!("{method} /v2/members: this version cannot add, change or remove members");
-        message(StatusCode::NOT_IMPLEMENTED, &text)
+        membership::change(&shared, &method, below.trim_start_matches('/'), &headers, body).await
     };
     insert(&mut response, "x-etcd-cluster-id", &shared.replica.standing().cluster_id.to_string());
     response
@@ -78,7 +80,7 @@ fn show<R: Replica, V: V2>(shared: &Shared<R, V>, which: &str) -> Response {
     }
 }
 
-fn shown(what: &impl Serialize) -> Response {
+pub(super) fn shown(what: &impl Serialize) -> Response {
     match serde_json::to_string(what) {
         Ok(text) => json(StatusCode::OK, text + "\n"),
         Err(error) => message(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),

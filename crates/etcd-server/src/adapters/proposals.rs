@@ -59,7 +59,7 @@ impl ServerReplica {
         self.outcome(&mut waiting).await?.map_err(apply_error)
     }
 
-    async fn outcome(&self, waiting: &mut Waiting<'_, Outcome>) -> Result<Outcome, Error> {
+    pub(super) async fn outcome(&self, waiting: &mut Waiting<'_, Outcome>) -> Result<Outcome, Error> {
         let inner = &*self.0;
         match timeout(inner.options.request_timeout, waiting.outcome()).await {
             Ok(Some(outcome)) => Ok(outcome),

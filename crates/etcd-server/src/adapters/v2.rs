@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use etcd_api::v2::{Follower, Latency, LeaderInfo, LeaderStats, SelfStats, SendCounts, V2, WriteError};
+use etcd_api::v2::{
+    Follower, Latency, LeaderInfo, LeaderStats, MembersError, SelfStats, SendCounts, V2, WriteError,
+};
 use etcd_apply::{ApplyError, AuthState, Request, Response, V2Keys};
 use etcd_consensus::{Raft, Role};
-use etcd_membership::MemberId;
+use etcd_membership::{Member, MemberId, Urls};
 use etcd_proto::etcdserverpb;
 use etcd_transport::{Sending, Transport};
 use etcd_v2store::{Event, Sink, Stats, View, Watch, WatchId, WatchOptions};
@@ -15,8 +17,8 @@ use parking_lot::Mutex;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::ServerReplica;
 use super::errors::{apply_error, unexpected};
+use super::{Membership, ServerReplica};
 
 /// A cheap handle.
 #[derive(Clone)]
@@ -27,6 +29,7 @@ struct Inner {
     keys: V2Keys,
     raft: Raft,
     transport: Transport,
+    membership: Membership,
     replica: ServerReplica,
     users: AuthState,
     started: SystemTime,
@@ -40,12 +43,13 @@ impl ServerV2 {
         keys: V2Keys,
         raft: Raft,
         transport: Transport,
+        membership: Membership,
         replica: ServerReplica,
         users: AuthState,
     ) -> Self {
         let started = SystemTime::now();
         let leader = Mutex::new((0, started));
-        Self(Arc::new(Inner { name, keys, raft, transport, replica, users, started, leader }))
+        Self(Arc::new(Inner { name, keys, raft, transport, membership, replica, users, started, leader }))
     }
 
     pub(crate) fn keys(&self) -> &V2Keys {
@@ -100,6 +104,18 @@ impl V2 for ServerV2 {
             Err(ApplyError::V2(error)) => Err(WriteError::Store(error)),
             Err(error) => Err(WriteError::Server(apply_error(error))),
         }
+    }
+
+    async fn add_member(&self, peer_urls: &Urls) -> Result<Member, MembersError> {
+        self.0.membership.add(peer_urls).await
+    }
+
+    async fn remove_member(&self, id: MemberId) -> Result<(), MembersError> {
+        self.0.membership.remove(id).await
+    }
+
+    async fn update_member(&self, id: MemberId, peer_urls: &Urls) -> Result<(), MembersError> {
+        self.0.membership.update(id, peer_urls).await
     }
 
     fn counters(&self) -> (Arc<Stats>, usize) {

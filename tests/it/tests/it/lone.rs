@@ -56,7 +56,11 @@ impl Lone {
 
     /// The same member, run by another program.
     pub(crate) fn start_program(&self, program: &Path) -> Server {
-        let mut server = Server::start_program(program, &self.scratch, self.arguments(), &[]);
+        self.start_program_with(program, &[])
+    }
+
+    pub(crate) fn start_program_with(&self, program: &Path, more: &[&str]) -> Server {
+        let mut server = Server::start_program(program, &self.scratch, self.with(more), &[]);
         self.wait_for_health(&mut server);
         server
     }

@@ -33,13 +33,23 @@ pub(crate) fn send(method: &str, url: &str, form: Option<&str>) -> Reply {
 }
 
 pub(crate) fn try_send(method: &str, url: &str, form: Option<&str>) -> Result<Reply, ureq::Error> {
+    exchange(method, url, form.map(|form| ("application/x-www-form-urlencoded", form)))
+}
+
+/// Sends a body of any type; none with a method that has none.
+pub(crate) fn send_as(method: &str, url: &str, kind: &str, body: &str) -> Reply {
+    let body = (!["GET", "DELETE"].contains(&method)).then_some((kind, body));
+    exchange(method, url, body).unwrap_or_else(|error| panic!("{method} {url}: {error}"))
+}
+
+fn exchange(method: &str, url: &str, body: Option<(&str, &str)>) -> Result<Reply, ureq::Error> {
     let agent =
         ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build().new_agent();
     let builder = ureq::http::Request::builder().method(method).uri(url);
-    let mut response = match form {
-        Some(form) => {
-            let typed = builder.header("content-type", "application/x-www-form-urlencoded");
-            agent.run(typed.body(form.to_owned())?)?
+    let mut response = match body {
+        Some((kind, body)) => {
+            let typed = builder.header("content-type", kind);
+            agent.run(typed.body(body.to_owned())?)?
         }
         None => agent.run(builder.body(())?)?,
     };

@@ -4,6 +4,7 @@ mod differential;
 mod discovery;
 pub(crate) mod http;
 mod keys;
+mod members;
 mod replication;
 mod space;
 mod stats;
