@@ -29,7 +29,8 @@ async function refresh() {
 async function follow() {
   for (;;) {
     const main = document.querySelector('main');
-    if (!main.dataset.index) return;
+    // Once all are there, nothing changes any more.
+    if (!main.dataset.index || main.classList.contains('full')) return;
     const next = Number(main.dataset.index) + 1;
     try {
       const url = `${location.pathname}?wait=true&recursive=true&waitIndex=${next}`;

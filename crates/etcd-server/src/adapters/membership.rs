@@ -63,7 +63,7 @@ impl Membership {
         }
         let voters = cluster.voters().count();
         // The new one counts as down.
-        if voters > 1 && self.connected(&cluster) < (voters + 1) / 2 + 1 {
+        if voters > 1 && self.connected(&cluster) < quorum(voters + 1) {
             return Err(MembersError::Unhealthy);
         }
         Ok(())
@@ -84,7 +84,7 @@ impl Membership {
             return Ok(());
         }
         let left = cluster.voters().count().saturating_sub(1);
-        if self.connected(&cluster).saturating_sub(1) < left / 2 + 1 {
+        if self.connected(&cluster).saturating_sub(1) < quorum(left) {
             return Err(MembersError::Unhealthy);
         }
         Ok(())
@@ -103,6 +103,10 @@ impl Membership {
     fn active_since(&self, id: MemberId) -> Option<SystemTime> {
         self.transport.peer_status().into_iter().find(|peer| peer.id == id)?.active_since
     }
+}
+
+const fn quorum(voters: usize) -> usize {
+    voters / 2 + 1
 }
 
 impl ServerReplica {
