@@ -13,6 +13,7 @@ mod body;
 mod decode;
 mod encode;
 mod failure;
+pub(crate) mod fuzz;
 mod scan;
 mod stream;
 mod value;

@@ -20,7 +20,7 @@ pub(crate) use admission::{Admission, admit};
 pub(crate) use body::Body;
 pub(crate) use call::{Call, Received, Shape, answer, answer_range, receive, refuse};
 pub(crate) use leader::{leader_is_lost, wants_leader};
-pub(crate) use message::{PREFIX, SEND_LIMIT as MESSAGE_LIMIT, encode_into};
+pub(crate) use message::{PREFIX, SEND_LIMIT as MESSAGE_LIMIT, encode_into, read as read_message};
 pub(crate) use messages::Messages;
 pub(crate) use outlet::Outlet;
 pub(crate) use rpc::Rpc;

@@ -50,6 +50,9 @@ mod serve;
 mod trace;
 pub mod v2;
 
+#[doc(hidden)]
+pub mod fuzz;
+
 pub use api::{Api, Options, Surface};
 pub use auth::{Access, AccountChange, Accounts, CommonName, Credentials};
 pub use error::Error;

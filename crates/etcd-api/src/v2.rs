@@ -31,6 +31,19 @@ pub use stats::{Follower, Latency, LeaderInfo, LeaderStats, SelfStats, SendCount
 
 use crate::{Error, Replica};
 
+/// For the fuzz targets: the request that a form makes; the first byte chooses the method, a line feed ends the query.
+#[doc(hidden)]
+pub fn fuzz_form(data: &[u8]) {
+    let methods = [Method::GET, Method::PUT, Method::POST, Method::DELETE];
+    let Some((number, rest)) = data.split_first() else { return };
+    let at = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+    let query = String::from_utf8_lossy(&rest[..at]);
+    if let Ok(form) = form::Form::parse(&query, rest.get(at + 1..).unwrap_or_default()) {
+        // Whatever is wrong is said; nothing may be worse than that.
+        let _asked = request::parse(&methods[usize::from(*number) % methods.len()], "/1/k", &form, 1 << 60);
+    }
+}
+
 /// The keys behind the v2 API.
 ///
 /// Cancel safety: as [`Replica`]'s. Every method must end by itself.
