@@ -40,7 +40,8 @@ fn every_call_has_a_row_with_all_its_fields_and_paths() {
     let (rows, gateway) = (rows(&document), read("crates/etcd-api/src/gateway.rs"));
     for method in METHODS {
         let path = method.path.trim_start_matches('/');
-        let row = rows.iter().find(|row| quoted(row[0]) == [path]).unwrap_or_else(|| panic!("no row for {path}"));
+        let row =
+            rows.iter().find(|row| quoted(row[0]) == [path]).unwrap_or_else(|| panic!("no row for {path}"));
         let (listed, json) = (quoted(row[1]), quoted(row[2]));
         for field in fields(method.request) {
             assert!(listed.contains(&field), "{path}: the field {field} is missing");

@@ -13,6 +13,8 @@ mod differential;
 #[cfg(test)]
 mod discovery;
 #[cfg(test)]
+mod document;
+#[cfg(test)]
 mod etcdctl;
 #[cfg(test)]
 mod gateway;

@@ -2,6 +2,7 @@
 
 mod differential;
 mod listeners;
+mod streams;
 
 use std::io::Write as _;
 use std::path::PathBuf;
