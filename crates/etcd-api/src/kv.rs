@@ -2,7 +2,7 @@
 
 use etcd_proto::etcdserverpb::{
     CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse,
-    RangeRequest, RangeResponse, TxnRequest, TxnResponse,
+    RangeRequest, RangeResponse, RequestOp, TxnRequest, TxnResponse, request_op,
 };
 
 use crate::api::Shared;
@@ -80,6 +80,11 @@ impl<R: Replica> Call<R> for TxnRequest {
     fn shape(&self) -> Shape {
         let key = self.compare.first().map(|compare| compare.key.clone()).unwrap_or_default();
         Shape { key, count: self.success.len().max(self.failure.len()) as i64 }
+    }
+
+    fn is_read_only_txn(&self) -> bool {
+        let is_range = |op: &RequestOp| matches!(op.request, Some(request_op::Request::RequestRange(_)));
+        self.success.iter().chain(&self.failure).all(is_range)
     }
 
     fn count(_answer: &TxnResponse) -> i64 {

@@ -6,8 +6,11 @@
 mod clients;
 mod member;
 mod process;
+mod requests;
 mod rpcs;
 mod text;
+mod times;
+mod watches;
 
 use std::sync::Arc;
 
@@ -20,10 +23,13 @@ pub use member::register_member;
 pub(crate) use process::open_files_limit;
 pub use process::register_process;
 pub use text::{CONTENT_TYPE, encode};
+pub use times::{FROM_1_MS, FROM_100_US, Times};
 
 use crate::grpc::Rpc;
 use clients::Clients;
+use requests::Requests;
 pub(crate) use rpcs::{Count, Handled, Ongoing, Rpcs};
+use watches::WatchTimes;
 
 /// `--metrics`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,6 +45,8 @@ pub enum Detail {
 #[derive(Clone)]
 pub struct Metrics {
     rpcs: Arc<Rpcs>,
+    requests: Arc<Requests>,
+    watches: Arc<WatchTimes>,
     clients: Arc<Clients>,
     health_success: Counter,
     health_failures: Counter,
@@ -59,6 +67,8 @@ impl Metrics {
     pub fn register_as(registry: &mut Registry, detail: Detail) -> Self {
         let metrics = Self {
             rpcs: Arc::new(Rpcs::new(detail)),
+            requests: Arc::default(),
+            watches: Arc::default(),
             clients: Arc::new(Clients::register(registry)),
             health_success: Counter::default(),
             health_failures: Counter::default(),
@@ -81,6 +91,8 @@ impl Metrics {
             metrics.open_pages.clone(),
         );
         registry.register_collector(Box::new(Arc::clone(&metrics.rpcs)));
+        registry.register_collector(Box::new(Arc::clone(&metrics.requests)));
+        registry.register_collector(Box::new(Arc::clone(&metrics.watches)));
         registry.register(
             "etcd_server_health_success",
             "The total number of successful health checks",
@@ -111,6 +123,14 @@ impl Metrics {
     /// Goes on counting a call that turns out to outlive the function that answers it.
     pub(crate) fn outlive(&self, handled: Handled<'_>) -> Ongoing {
         handled.outlive(Arc::clone(&self.rpcs))
+    }
+
+    pub(crate) fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
+    pub(crate) fn watches(&self) -> &WatchTimes {
+        &self.watches
     }
 
     /// Counts the start of a call that outlives the function that answers it.

@@ -176,7 +176,9 @@ impl Whole {
             response_count: count,
             response_size: size,
         };
-        api.slow.note(self.started.elapsed(), &finished);
+        let took = self.started.elapsed();
+        api.metrics.requests().answered(Rpc::Range, false, true, took);
+        api.slow.note(took, &finished);
         Ok(())
     }
 

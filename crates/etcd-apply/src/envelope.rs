@@ -156,6 +156,25 @@ impl Envelope {
 }
 
 impl Request {
+    /// What etcd calls it, such as `Put` or `AuthUserAdd`; a request of the v2 keys API is `V2`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Put(_) => "Put",
+            Self::DeleteRange(_) => "DeleteRange",
+            Self::Txn(_) => "Txn",
+            Self::Compaction(_) => "Compaction",
+            Self::Auth(request) => request.kind(),
+            Self::Alarm(_) => "Alarm",
+            Self::LeaseGrant(_) => "LeaseGrant",
+            Self::LeaseRevoke(_) => "LeaseRevoke",
+            Self::LeaseCheckpoint(_) => "LeaseCheckpoint",
+            Self::ClusterVersionSet(_) => "ClusterVersionSet",
+            Self::ClusterMemberAttrSet(_) => "ClusterMemberAttrSet",
+            Self::DowngradeInfoSet(_) => "DowngradeInfoSet",
+            Self::V2(_) => "V2",
+        }
+    }
+
     fn encoded_len(&self) -> usize {
         match self {
             Self::Put(request) => message::encoded_len(field::PUT, request),

@@ -5,7 +5,7 @@ mod keys;
 mod surroundings;
 
 use bytes::Bytes;
-use etcd_mvcc::{Store, WriteTxn, Writer};
+use etcd_mvcc::{CompactError, Store, WriteTxn, Writer};
 use etcd_proto::raftpb::{ConfChange, ConfState, Entry, EntryType};
 use etcd_storage::{Bucket, Storage};
 use tracing::warn;
@@ -242,6 +242,9 @@ impl Machine {
         if matches!(envelope.request, Request::LeaseGrant(_) | Request::LeaseRevoke(_)) {
             observer.leases_changed();
         }
+        // That a revision is compacted already is no failure, as in etcd.
+        let has_succeeded = matches!(outcome, Ok(_) | Err(ApplyError::Compact(CompactError::Compacted)));
+        observer.carried_out(envelope.request.kind(), has_succeeded);
         if envelope.id != 0 {
             observer.applied(envelope.id, outcome);
         }

@@ -55,6 +55,14 @@ pub(crate) fn parse(text: &str) -> Result<BTreeMap<&'static str, bool>, String> 
 }
 
 impl Config {
+    /// Every feature gate: its name, its stage as etcd names it, and whether it is on.
+    pub fn gates(&self) -> Vec<(&'static str, &'static str, bool)> {
+        let gates = parse(&self.feature_gates).unwrap_or_default();
+        let stage = |alpha: bool| if alpha { "ALPHA" } else { "BETA" };
+        let on = |name: &str| gates.get(name).copied().unwrap_or(false);
+        KNOWN.iter().map(|(name, _, alpha)| (*name, stage(*alpha), on(name))).collect()
+    }
+
     /// Whether the feature of this name is on; its default when the gates do not name it, false when there is none.
     pub fn has_gate(&self, name: &str) -> bool {
         let gates = parse(&self.feature_gates);

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use etcd_consensus::{
-    ApplyContext, CoreOptions, Log, Options, Outbox, Raft, RecoveredLog, Round, StateMachine, Stop,
+    Appended, ApplyContext, CoreOptions, Log, Options, Outbox, Raft, RecoveredLog, Round, StateMachine, Stop,
     bootstrap, start,
 };
 use etcd_proto::prost::Message as _;
@@ -84,8 +84,8 @@ impl Outbox<()> for Wire {
 struct NoLog;
 
 impl Log for NoLog {
-    fn append(&mut self, _: &[Round<'_>], _: bool) -> Result<Option<Duration>, AppendError> {
-        Ok(None)
+    fn append(&mut self, _: &[Round<'_>], _: bool) -> Result<Appended, AppendError> {
+        Ok(Appended::default())
     }
 
     fn save_mark(&mut self, _: &raftpb::SnapshotMetadata) -> Result<(), AppendError> {

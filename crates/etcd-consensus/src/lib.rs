@@ -93,7 +93,7 @@ pub use core::validate::StepError;
 pub use core::{ConfChangeError, Core, ProposeError, ReadIndexError, TransferError};
 pub use driver::control::Progress;
 pub use driver::handle::{HandOverError, Raft, SubmitError};
-pub use driver::log::{Log, Round};
+pub use driver::log::{Appended, Log, Round};
 pub use driver::machine::{ApplyConfError, ApplyContext, StateMachine, Stop};
 pub use driver::metrics::{Counter, FSYNC_BOUNDS_MS, Histogram, Metrics};
 pub use driver::options::Options;

@@ -1,5 +1,6 @@
 //! What Raft, the log, the key space and the database count, under etcd's names, read at each scrape.
 
+mod cluster;
 mod leases;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use prometheus_client::registry::Registry;
 
 use crate::slow_apply::SlowApply;
 
+pub(crate) use cluster::register_cluster;
 pub(crate) use leases::register_leases;
 
 /// Adds the member's inner parts to what `/metrics` shows.
@@ -138,6 +140,11 @@ impl Parts {
                 "Proposals that wait for the raft thread",
                 self.raft.queued_proposals() as u64,
             ),
+            (
+                "etcd_disk_wal_write_bytes_total",
+                "Bytes written to the log",
+                self.raft.metrics().written_bytes.get(),
+            ),
             ("etcd_debugging_mvcc_keys_total", "Keys that live", stats.keys),
             (
                 "etcd_debugging_mvcc_total_put_size_in_bytes",
@@ -179,6 +186,17 @@ impl Parts {
             &fsync.counts(),
             fsync.sum(),
         )?;
+        let write = &self.raft.metrics().write;
+        let name = "etcd_disk_wal_write_duration_seconds";
+        histogram(
+            encoder,
+            name,
+            "How long writes to the log take, without the sync",
+            &FSYNC_BOUNDS_MS,
+            &write.counts(),
+            write.sum(),
+        )?;
+        self.slow_apply.encode(encoder)?;
         let (counts, sum) = self.storage.commit_times();
         let name = "etcd_disk_backend_commit_duration_seconds";
         histogram(encoder, name, "How long commits of the database take", &COMMIT_BOUNDS_MS, &counts, sum)?;

@@ -206,6 +206,7 @@ async fn run(
     tls::register(&mut registry, ports.tls.clone());
     metrics::register(&mut registry, raft.clone(), store, storage.clone(), users.clone(), slow_apply);
     metrics::register_leases(&mut registry, replica.clone());
+    metrics::register_cluster(&mut registry, replica.clone(), config.gates());
     metrics::register_watch(&mut registry, hub.clone());
     let membership = Membership::new(replica.clone(), transport.clone(), config.strict_reconfig_check);
     let v2 = ServerV2::new(

@@ -44,6 +44,11 @@ pub(crate) trait Call<R: Replica>: Message + Default {
         Shape::default()
     }
 
+    /// Whether it is a transaction that only reads.
+    fn is_read_only_txn(&self) -> bool {
+        false
+    }
+
     /// How many keys the answer is about.
     fn count(_answer: &Self::Answer) -> i64 {
         -1
@@ -200,6 +205,7 @@ async fn run<R: Replica, C: Call<R>>(
 ) -> Result<Bytes, Status> {
     let Received { request, size, timeout, _reserved } = received;
     let shape = request.shape();
+    let is_read_only = request.is_read_only_txn();
     // No deadline of the client's is as good as one that the replica's own comes before.
     let left = timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(started.elapsed()));
     let late = |_| match C::WAITS {
@@ -207,7 +213,10 @@ async fn run<R: Replica, C: Call<R>>(
         true => Status::deadline_exceeded("context deadline exceeded"),
         false => Error::DeadlineExceeded.into(),
     };
-    let answer = within(left, request.run(api)).await.map_err(late)??;
+    let outcome = within(left, request.run(api)).await;
+    let took = started.elapsed();
+    api.metrics.requests().answered(C::RPC, is_read_only, matches!(outcome, Ok(Ok(_))), took);
+    let answer = outcome.map_err(late)??;
     let frame = message::encode(&answer)?;
     let finished = Finished {
         path: C::RPC.path(),
@@ -218,7 +227,7 @@ async fn run<R: Replica, C: Call<R>>(
         response_size: frame.len(),
     };
     if !C::WAITS {
-        api.slow.note(started.elapsed(), &finished);
+        api.slow.note(took, &finished);
     }
     Ok(frame)
 }

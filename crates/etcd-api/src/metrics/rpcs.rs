@@ -1,18 +1,18 @@
 //! Counters per call: `grpc_server_*` and the bytes of all calls.
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, NoLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use tonic::Code;
 
 use super::Detail;
+use super::times::{SHARDS, Times, shard};
 use crate::grpc::Rpc;
 
 /// The codes as grpc-go names them, by number.
@@ -36,11 +36,9 @@ const CODES: [&str; 17] = [
     "Unauthenticated",
 ];
 
-/// Copies of the counters, so that threads do not fight for cache lines.
-const SHARDS: usize = 8;
-
-/// Upper ends of the buckets of `grpc_server_handling_seconds`, in seconds.
-const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Upper ends of the buckets of `grpc_server_handling_seconds`, in microseconds.
+const BUCKETS: [u64; 11] =
+    [5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000];
 
 /// Counters of every call. Counting is one uncontended atomic addition.
 #[derive(Debug, Default)]
@@ -48,14 +46,6 @@ pub(crate) struct Rpcs {
     shards: [Shard; SHARDS],
     /// How long calls take, by call; only with `--metrics=extensive`.
     times: Option<Box<[Times]>>,
-}
-
-/// How long the calls of one method take.
-#[derive(Debug, Default)]
-struct Times {
-    /// One more than there are bounds.
-    buckets: [AtomicU64; BUCKETS.len() + 1],
-    nanos: AtomicU64,
 }
 
 /// One thread's copy; aligned so that no two share a pair of cache lines.
@@ -91,15 +81,6 @@ pub(crate) struct Handled<'a> {
     timed: Option<(&'a Times, Instant)>,
 }
 
-impl Times {
-    fn observe(&self, took: Duration) {
-        let seconds = took.as_secs_f64();
-        let bucket = BUCKETS.iter().position(|bound| seconds <= *bound).unwrap_or(BUCKETS.len());
-        add(&self.buckets[bucket], 1);
-        add(&self.nanos, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
-    }
-}
-
 /// A call in progress that belongs to nobody's stack: a stream. Counted as cancelled when it is dropped before it is
 /// done.
 pub(crate) struct Ongoing {
@@ -130,7 +111,7 @@ impl Count for Ongoing {
 
 impl Rpcs {
     pub(crate) fn new(detail: Detail) -> Self {
-        let times = || Rpc::ALL.iter().map(|_| Times::default()).collect();
+        let times = || Rpc::ALL.iter().map(|_| Times::new(&BUCKETS)).collect();
         Self { times: (detail == Detail::Extensive).then(times), ..Self::default() }
     }
 
@@ -154,16 +135,7 @@ impl Rpcs {
     }
 
     fn shard(&self) -> &Shard {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        thread_local! {
-            static MINE: Cell<Option<usize>> = const { Cell::new(None) };
-        }
-        let index = MINE.get().unwrap_or_else(|| {
-            let index = NEXT.fetch_add(1, Ordering::Relaxed);
-            MINE.set(Some(index));
-            index
-        });
-        &self.shards[index % SHARDS]
+        &self.shards[shard() % SHARDS]
     }
 
     fn sum(&self, read: impl Fn(&Shard) -> &AtomicU64) -> u64 {
@@ -255,18 +227,8 @@ impl Collector for Rpcs {
         if let Some(times) = &self.times {
             let name = "grpc_server_handling_seconds";
             let help = "How long calls take on the server, in seconds";
-            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
-            for (times, &rpc) in times.iter().zip(Rpc::ALL) {
-                let count = |bucket: &AtomicU64| bucket.load(Ordering::Relaxed);
-                let bounds = BUCKETS.into_iter().chain([f64::INFINITY]);
-                let buckets: Vec<_> = bounds.zip(times.buckets.iter().map(count)).collect();
-                let total = buckets.iter().map(|(_, count)| count).sum();
-                let seconds = count(&times.nanos) as f64 / 1e9;
-                let labels = labels(rpc);
-                family
-                    .encode_family(&labels)?
-                    .encode_histogram::<NoLabelSet>(seconds, total, &buckets, None)?;
-            }
+            let family = times.iter().zip(Rpc::ALL).map(|(times, &rpc)| (labels(rpc), times));
+            Times::encode_family(&mut encoder, name, help, family)?;
         }
         bytes(&mut encoder, "received", "received from", self.sum(|shard| &shard.received_bytes))?;
         bytes(&mut encoder, "sent", "sent to", self.sum(|shard| &shard.sent_bytes))

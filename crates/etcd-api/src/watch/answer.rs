@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use etcd_proto::etcdserverpb::WatchRequest;
@@ -103,15 +104,21 @@ impl<R: Replica> Responses<R> {
                 Poll::Pending => return Poll::Pending,
             }
         }
+        let begun = Instant::now();
         let mut encoder = Encoder::new(&self.session);
         let mut messages = 0;
+        let mut events = 0;
         while self.chunk.len() < CHUNK {
             let Some(response) = self.batch.pop_front() else { break };
+            if let Watched::Events(some) = &response {
+                events += some.events.len();
+            }
             match encoder.frames(&response, &mut self.chunk) {
                 Ok(count) => messages += count,
                 Err(status) => return Poll::Ready(Err(status)),
             }
         }
+        self.session.api.metrics.watches().encoded(events, begun.elapsed());
         let chunk = self.chunk.split().freeze();
         self.ongoing.sent(messages, chunk.len());
         Poll::Ready(Ok(chunk))

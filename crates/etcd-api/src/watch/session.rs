@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use etcd_proto::etcdserverpb::watch_create_request::FilterType;
@@ -112,6 +112,7 @@ impl<R: Replica> Session<R> {
     }
 
     fn tell_progress(&self) {
+        let begun = Instant::now();
         let mut due = Vec::new();
         for (id, is_idle) in self.idle.lock().iter_mut() {
             if std::mem::replace(is_idle, true) {
@@ -119,6 +120,7 @@ impl<R: Replica> Session<R> {
             }
         }
         due.into_iter().for_each(|id| self.stream.request_progress(id));
+        self.api.metrics.watches().told_progress(begun.elapsed());
     }
 
     /// Up to a tenth longer than configured, so that not all streams speak at once after a restart.

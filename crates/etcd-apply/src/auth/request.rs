@@ -100,6 +100,29 @@ requests! {
 }
 
 impl AuthRequest {
+    /// What etcd calls it.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Enable(_) => "AuthEnable",
+            Self::Disable(_) => "AuthDisable",
+            Self::Authenticate(_) => "Authenticate",
+            Self::Status(_) => "AuthStatus",
+            Self::UserAdd(_) => "AuthUserAdd",
+            Self::UserDelete(_) => "AuthUserDelete",
+            Self::UserGet(_) => "AuthUserGet",
+            Self::UserChangePassword(_) => "AuthUserChangePassword",
+            Self::UserGrantRole(_) => "AuthUserGrantRole",
+            Self::UserRevokeRole(_) => "AuthUserRevokeRole",
+            Self::UserList(_) => "AuthUserList",
+            Self::RoleList(_) => "AuthRoleList",
+            Self::RoleAdd(_) => "AuthRoleAdd",
+            Self::RoleDelete(_) => "AuthRoleDelete",
+            Self::RoleGet(_) => "AuthRoleGet",
+            Self::RoleGrantPermission(_) => "AuthRoleGrantPermission",
+            Self::RoleRevokePermission(_) => "AuthRoleRevokePermission",
+        }
+    }
+
     /// Whether only somebody with the role `root` may make it.
     pub(crate) const fn needs_admin(&self) -> bool {
         match self {

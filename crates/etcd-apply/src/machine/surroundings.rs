@@ -19,6 +19,8 @@ pub trait Reconfigure {
 pub trait Observer {
     /// The entry proposed under `id` (never 0) was applied.
     fn applied(&mut self, id: u64, outcome: Outcome);
+    /// A request of this [kind](crate::Request::kind) was carried out, or refused. Told before its outcome.
+    fn carried_out(&mut self, _kind: &'static str, _has_succeeded: bool) {}
     /// The membership changed; peers must be connected or let go.
     fn membership_changed(&mut self, change: MembershipChange);
     /// Tokens came, or are no longer good. Told before the outcome of the entry.

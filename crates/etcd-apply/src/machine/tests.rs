@@ -145,12 +145,9 @@ fn keys_are_put_deleted_and_compacted() {
     let compact = |revision| Request::Compaction(CompactionRequest { revision, physical: false });
     assert!(matches!(fixture.request(1, compact(2)), Ok(Response::Compaction { .. })));
     let again = fixture.request(1, compact(2));
-    assert!(matches!(again, Err(ApplyError::Compact(etcd_mvcc::CompactError::Compacted))), "{again:?}");
+    assert!(matches!(again, Err(ApplyError::Compact(CompactError::Compacted))), "{again:?}");
     let future = fixture.request(1, compact(99));
-    assert!(
-        matches!(future, Err(ApplyError::Compact(etcd_mvcc::CompactError::FutureRevision))),
-        "{future:?}"
-    );
+    assert!(matches!(future, Err(ApplyError::Compact(CompactError::FutureRevision))), "{future:?}");
 }
 
 #[test]

@@ -7,11 +7,11 @@ use etcd_wal::{AppendError, ReleaseError, Wal};
 
 /// A durable log. Used by the `wal` thread alone.
 pub trait Log: Send + 'static {
-    /// Appends in one write, and syncs when `sync`; returns how long the sync took.
+    /// Appends in one write, and syncs when `sync`; returns how much that was, and how long it took.
     ///
     /// # Errors
     /// The member stops: what is on the disk is unknown.
-    fn append(&mut self, rounds: &[Round<'_>], sync: bool) -> Result<Option<Duration>, AppendError>;
+    fn append(&mut self, rounds: &[Round<'_>], sync: bool) -> Result<Appended, AppendError>;
 
     /// Puts a snapshot mark, durably.
     ///
@@ -26,12 +26,27 @@ pub trait Log: Send + 'static {
     fn release_to(&mut self, index: u64) -> Result<(), ReleaseError>;
 }
 
+/// What an append wrote, and how long it took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// Bytes written.
+    pub bytes: u64,
+    /// The write.
+    pub write: Duration,
+    /// The sync, if there was one.
+    pub sync: Option<Duration>,
+}
+
 /// What one round adds.
 pub use etcd_wal::Round;
 
 impl Log for Wal {
-    fn append(&mut self, rounds: &[Round<'_>], sync: bool) -> Result<Option<Duration>, AppendError> {
-        self.append_many(rounds, sync).map(|written| written.sync)
+    fn append(&mut self, rounds: &[Round<'_>], sync: bool) -> Result<Appended, AppendError> {
+        self.append_many(rounds, sync).map(|written| Appended {
+            bytes: written.bytes,
+            write: written.write,
+            sync: written.sync,
+        })
     }
 
     fn save_mark(&mut self, mark: &raftpb::SnapshotMetadata) -> Result<(), AppendError> {

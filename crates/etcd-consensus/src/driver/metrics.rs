@@ -28,6 +28,10 @@ pub struct Metrics {
     pub rounds: Counter,
     /// Writes to the log.
     pub writes: Counter,
+    /// Bytes written to the log (`etcd_disk_wal_write_bytes_total`).
+    pub written_bytes: Counter,
+    /// Durations of writes, without syncs (`etcd_disk_wal_write_duration_seconds`).
+    pub write: Histogram,
     /// Durations of syncs (`etcd_disk_wal_fsync_duration_seconds`).
     pub fsync: Histogram,
 }

@@ -10,7 +10,7 @@ use etcd_proto::prost::Message as _;
 use etcd_proto::raftpb;
 use etcd_wal::{AppendError, ReleaseError};
 
-use super::log::{Log, Round};
+use super::log::{Appended, Log, Round};
 use super::machine::{ApplyContext, StateMachine, Stop};
 use super::options::Options;
 use super::outbox::Outbox;
@@ -123,12 +123,12 @@ pub(super) struct NoLog {
 }
 
 impl Log for NoLog {
-    fn append(&mut self, _: &[Round<'_>], sync: bool) -> Result<Option<Duration>, AppendError> {
+    fn append(&mut self, _: &[Round<'_>], sync: bool) -> Result<Appended, AppendError> {
         if self.fail {
             return Err(AppendError::Poisoned);
         }
         self.syncs.fetch_add(u64::from(sync), Ordering::Relaxed);
-        Ok(sync.then_some(Duration::ZERO))
+        Ok(Appended { sync: sync.then_some(Duration::ZERO), ..Appended::default() })
     }
 
     fn save_mark(&mut self, mark: &raftpb::SnapshotMetadata) -> Result<(), AppendError> {

@@ -100,9 +100,11 @@ impl<L: Log, S: 'static> WalThread<L, S> {
     }
 
     fn append(&mut self, rounds: &[Round<'_>], sync: bool) -> Result<(), Stop> {
-        let sync = self.log.append(rounds, sync).map_err(|error| stop(&error))?;
+        let appended = self.log.append(rounds, sync).map_err(|error| stop(&error))?;
         self.shared.metrics.writes.add(1);
-        if let Some(took) = sync {
+        self.shared.metrics.written_bytes.add(appended.bytes);
+        self.shared.metrics.write.observe(appended.write);
+        if let Some(took) = appended.sync {
             self.shared.metrics.fsync.observe(took);
         }
         Ok(())

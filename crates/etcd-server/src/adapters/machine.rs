@@ -43,7 +43,7 @@ pub(crate) struct ReplicatedMachine {
 
 impl ReplicatedMachine {
     pub(crate) fn new(machine: Machine, storage: Storage, surroundings: Surroundings) -> Self {
-        Self { machine, storage, watcher: Watcher(surroundings) }
+        Self { machine, storage, watcher: Watcher(surroundings, None) }
     }
 }
 
@@ -55,7 +55,11 @@ impl StateMachine for ReplicatedMachine {
         for entry in entries {
             self.machine.apply(entry, &mut Conf(context), &mut self.watcher).map_err(|error| stop(&error))?;
             let ended = Instant::now();
-            self.watcher.0.slow_apply.note(entry.index, entry.data.len(), ended.duration_since(begun));
+            let took = ended.duration_since(begun);
+            self.watcher.0.slow_apply.note(entry.index, entry.data.len(), took);
+            if let Some((kind, has_succeeded)) = self.watcher.1.take() {
+                self.watcher.0.slow_apply.measure(kind, has_succeeded, took);
+            }
             begun = ended;
         }
         Ok(())
@@ -103,13 +107,21 @@ impl Reconfigure for Conf<'_> {
 }
 
 /// Tells proposers their outcome, and the transport whom to talk to.
-struct Watcher(Surroundings);
+struct Watcher(
+    Surroundings,
+    /// What was carried out last, and whether it has succeeded, until that is measured.
+    Option<(&'static str, bool)>,
+);
 
 impl Observer for Watcher {
     fn applied(&mut self, id: u64, outcome: Outcome) {
         if self.0.ids.is_ours(id) {
             self.0.waiters.complete(id, outcome);
         }
+    }
+
+    fn carried_out(&mut self, kind: &'static str, has_succeeded: bool) {
+        self.1 = Some((kind, has_succeeded));
     }
 
     fn tokens_changed(&mut self, event: AuthEvent<'_>) {

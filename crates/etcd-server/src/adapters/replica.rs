@@ -2,8 +2,9 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use etcd_api::metrics::{FROM_100_US, Times};
 use etcd_api::{Error, KeyspaceHash, RangeCursor, Replica, ReplicaStatus, Standing};
 use etcd_apply::{AlarmState, ClusterState, DowngradeState, Outcome, Request, Response};
 use etcd_consensus::Raft;
@@ -57,6 +58,8 @@ pub(super) struct Inner {
     parts: Parts,
     long_reads: Semaphore,
     open_ranges: Arc<Semaphore>,
+    /// How long ranges of one message take to be read: those that fail, and those that succeed.
+    range_times: [Times; 2],
     pub(super) options: ReplicaOptions,
 }
 
@@ -89,7 +92,8 @@ impl ServerReplica {
     pub(crate) fn new(parts: Parts, options: ReplicaOptions) -> Self {
         let long_reads = Semaphore::new(LONG_READS);
         let open_ranges = Arc::new(Semaphore::new(OPEN_RANGES));
-        let inner = Inner { parts, long_reads, open_ranges, options };
+        let range_times = [false, true].map(|_| Times::new(&FROM_100_US));
+        let inner = Inner { parts, long_reads, open_ranges, range_times, options };
         Self(Arc::new(inner), Caller::default())
     }
 
@@ -107,6 +111,11 @@ impl ServerReplica {
 
     pub(super) fn request_timeout(&self) -> Duration {
         self.0.options.request_timeout
+    }
+
+    /// How long ranges take to be read: those that fail, and those that succeed.
+    pub(crate) fn range_times(&self) -> &[Times; 2] {
+        &self.0.range_times
     }
 
     pub(crate) fn cluster_id(&self) -> ClusterId {
@@ -155,8 +164,10 @@ impl Replica for ServerReplica {
     async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
         self.barrier(request.serializable).await?;
         let who = self.check(|users, who| users.may_read(who, &request.key, &request.range_end)).await?;
-        let (mut response, revision) =
-            self.read(is_long(&request), move |store| store.range(&request)).await?;
+        let begun = Instant::now();
+        let read = self.read(is_long(&request), move |store| store.range(&request)).await;
+        self.0.range_times[usize::from(read.is_ok())].observe(begun.elapsed());
+        let (mut response, revision) = read?;
         self.still(who.as_ref())?;
         response.header = header(revision);
         Ok(response)

@@ -1,5 +1,4 @@
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use crossbeam_channel::unbounded;
 use etcd_proto::raftpb;
@@ -7,7 +6,7 @@ use etcd_wal::{AppendError, ReleaseError};
 
 use super::{Job, WalThread};
 use crate::driver::apply_thread;
-use crate::driver::log::{Log, Round};
+use crate::driver::log::{Appended, Log, Round};
 use crate::driver::outbox::Outbox;
 use crate::driver::shared::Shared;
 use crate::{Leadership, Persist};
@@ -27,9 +26,9 @@ struct Watch {
 }
 
 impl Log for Watch {
-    fn append(&mut self, rounds: &[Round<'_>], _: bool) -> Result<Option<Duration>, AppendError> {
+    fn append(&mut self, rounds: &[Round<'_>], _: bool) -> Result<Appended, AppendError> {
         self.seen.lock().unwrap().push((rounds.len(), self.passed_on.len()));
-        Ok(None)
+        Ok(Appended::default())
     }
 
     fn save_mark(&mut self, _: &raftpb::SnapshotMetadata) -> Result<(), AppendError> {
