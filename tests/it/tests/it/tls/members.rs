@@ -50,10 +50,13 @@ fn live_through_restarts(mut cluster: TestCluster) {
     ctl(&cluster, &["put", "first", "1"]);
     for index in 0..3 {
         cluster.stop(index).unwrap();
+        // It may have led, and not have found a successor.
+        cluster.wait_for_leader().unwrap();
         ctl(&cluster, &["put", &format!("without-{index}"), "1"]);
         cluster.start(index).unwrap();
         cluster.wait_for_health(index).unwrap();
     }
+    cluster.wait_for_leader().unwrap();
     keep_alive_at_every_member(&cluster);
     let leader = cluster.wait_for_leader().unwrap();
     cluster.kill(leader).unwrap();
