@@ -43,6 +43,8 @@ pub(crate) fn run(options: &List) -> anyhow::Result<()> {
 
     let (idle, ()) = runtime.block_on(async {
         let client = Client::connect(&addresses[0], false).await?;
+        // The disk is still busy with what was filled in: that belongs to no half.
+        write_while(&client, options, tokio::time::sleep(options.time())).await?;
         write_while(&client, options, tokio::time::sleep(options.time())).await
     })?;
     show("alone", &idle);
