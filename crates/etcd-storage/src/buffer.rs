@@ -63,6 +63,11 @@ impl Buffer {
         self.ops
     }
 
+    /// The keys and values among the changes.
+    pub(crate) fn row_bytes(&self) -> usize {
+        self.bytes - self.ops * ROW_OVERHEAD
+    }
+
     /// About how much memory the changes hold.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes

@@ -54,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) spare: Mutex<Option<Buffer>>,
     total_bytes: AtomicU64,
     used_bytes: AtomicU64,
+    /// The rows in `active` and `frozen`, in bytes.
+    pending_bytes: AtomicU64,
 }
 
 /// The open database file.
@@ -135,6 +137,7 @@ impl Shared {
             spare: Mutex::default(),
             total_bytes: AtomicU64::new(0),
             used_bytes: AtomicU64::new(0),
+            pending_bytes: AtomicU64::new(0),
             disk: Mutex::new(None),
         };
         shared.measure(&disk);
@@ -163,6 +166,7 @@ impl Shared {
             }
             state.mark = state.mark.max(mark);
             state.dirty = true;
+            self.note_pending(&state);
             let is_due = self.is_due(&state.active);
             drop(state);
             if !was_dirty || (is_due && !was_due) {
@@ -186,12 +190,26 @@ impl Shared {
             let used = view.meta().bytes.saturating_add(rows.saturating_mul(ROW_BYTES));
             self.used_bytes.store(used, Ordering::Relaxed);
         }
+        // Last: a committed row counts twice for a moment, and is never missed.
+        self.note_pending(&self.state.read());
     }
 
     /// Size on the disk, and about how much of it is in use, as of the last commit.
     pub(crate) fn sizes(&self) -> (u64, u64) {
         let total = self.total_bytes.load(Ordering::Relaxed);
         (total, self.used_bytes.load(Ordering::Relaxed).min(total))
+    }
+
+    /// About how much the file takes at least, once everything that was written is committed.
+    pub(crate) fn expected(&self) -> u64 {
+        let rows = self.used_bytes.load(Ordering::Relaxed) + self.pending_bytes.load(Ordering::Relaxed);
+        rows.max(self.total_bytes.load(Ordering::Relaxed))
+    }
+
+    /// Counts what the buffers hold. The caller has `state` locked.
+    pub(crate) fn note_pending(&self, state: &State) {
+        let frozen = state.frozen.as_ref().map_or(0, |frozen| frozen.row_bytes());
+        self.pending_bytes.store((state.active.row_bytes() + frozen) as u64, Ordering::Relaxed);
     }
 
     /// Sleeps, unless the committer stops.

@@ -129,6 +129,13 @@ impl Storage {
         Size { total, in_use }
     }
 
+    /// About how large the file is going to be at least, in bytes, once everything that was written is committed.
+    ///
+    /// While commits keep up it is [`Size::total`]. A disk that is behind does not hide what is on the way to it.
+    pub fn expected_size(&self) -> u64 {
+        self.shared().expected()
+    }
+
     /// Puts the database file at `path`, such as one from [`crate::receive`], in the place of the current one.
     ///
     /// The file is synced and moved to the path of the current one. What the current one holds, and what is buffered,

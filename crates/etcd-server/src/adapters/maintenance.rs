@@ -22,9 +22,9 @@ use crate::quota::Quota;
 const DEFRAGMENT_POLL: Duration = Duration::from_millis(50);
 
 impl ServerReplica {
-    /// What the database file takes on the disk, as of the last commit.
+    /// What the database file takes on the disk, or will take at least once what is applied is committed.
     pub(crate) fn database_size(&self) -> u64 {
-        self.0.storage.size().total
+        self.0.storage.expected_size()
     }
 
     /// How much of that holds rows, about.

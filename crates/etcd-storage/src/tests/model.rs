@@ -223,8 +223,11 @@ fn the_size_follows_the_content() {
         batch.put(Bucket::KEY, key.to_be_bytes().to_vec(), vec![7; 1000]);
     }
     storage.write(batch).unwrap();
+    assert_eq!(storage.size(), empty, "as of the last commit");
+    assert!(storage.expected_size() >= 1_000_000, "{}", storage.expected_size());
     storage.commit().unwrap();
     let full = storage.size();
+    assert_eq!(storage.expected_size(), full.total);
     assert!(full.in_use >= empty.in_use + 1_000_000, "{full:?}");
     assert!(full.total >= full.in_use, "{full:?}");
     let mut batch = Batch::new(2);
