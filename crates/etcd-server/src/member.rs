@@ -283,15 +283,16 @@ impl Member {
         }
     }
 
-    /// The voter that has most of the log, of those that answer.
+    /// The voter that has most of the log, rather of those that answer: right after the leader has counted them anew,
+    /// none has answered yet.
     async fn successor(&self) -> Option<MemberId> {
         let progress = self.raft.progress().await?;
         let cluster = self.cluster.get();
         progress
             .into_iter()
-            .filter(|member| member.active && member.id != self.id.get())
+            .filter(|member| member.id != self.id.get())
             .filter(|member| cluster.voters().any(|voter| voter.id.get() == member.id))
-            .max_by_key(|member| member.matched)
+            .max_by_key(|member| (member.active, member.matched))
             .map(|member| MemberId::new(member.id))
     }
 }
