@@ -30,8 +30,7 @@ pub(super) async fn connect(address: &Address, options: &V3Options) -> Result<Ch
     let endpoint = endpoint
         .connect_timeout(options.dial_timeout)
         .http2_keep_alive_interval(options.keepalive_time.max(SHORTEST_KEEPALIVE))
-        .keep_alive_timeout(options.keepalive_timeout)
-        .keep_alive_while_idle(true);
+        .keep_alive_timeout(options.keepalive_timeout);
     let tls = options.tls.as_ref().filter(|_| address.tls).map(|tls| {
         let mut tls = rustls::ClientConfig::clone(tls);
         tls.alpn_protocols = vec![b"h2".to_vec()];
