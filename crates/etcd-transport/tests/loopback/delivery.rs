@@ -37,8 +37,11 @@ async fn two_members_exchange_messages_in_order() {
     let sending = a.transport.sending();
     let [(to, sending)] = sending[..] else { panic!("{sending:?}") };
     assert_eq!((to, sending.success, sending.fail), (b.id, 500, 0));
-    assert!(0.0 < sending.minimum && sending.minimum <= sending.average, "{sending:?}");
-    assert!(sending.average <= sending.maximum && sending.current <= sending.maximum, "{sending:?}");
+    // All may have gone out at once: then the average is the minimum, but for the rounding of a sum.
+    let rounding = sending.maximum * 1e-9;
+    assert!(0.0 < sending.minimum && sending.minimum <= sending.average + rounding, "{sending:?}");
+    assert!(sending.average <= sending.maximum + rounding, "{sending:?}");
+    assert!(sending.current <= sending.maximum, "{sending:?}");
     a.stop().await;
     b.stop().await;
 }
