@@ -44,6 +44,10 @@ async fn versions_and_suites_are_kept_to() {
     let new = Options { min_version: Some(Version::V1_3), ..Options::default() };
     let version = |agreed: Option<(ProtocolVersion, CipherSuite)>| agreed.map(|(version, _)| version);
     assert_eq!(version(agree(Options::default(), Options::default()).await), Some(ProtocolVersion::TLSv1_3));
+    let agreed = agree(Options::default(), Options::default()).await.unwrap().1;
+    assert_eq!(agreed, CipherSuite::TLS13_AES_128_GCM_SHA256, "as Go prefers");
+    let agreed = agree(old.clone(), old.clone()).await.unwrap().1;
+    assert_eq!(agreed, CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256);
     assert_eq!(version(agree(old.clone(), Options::default()).await), Some(ProtocolVersion::TLSv1_2));
     assert_eq!(version(agree(Options::default(), old.clone()).await), Some(ProtocolVersion::TLSv1_2));
     assert_eq!(agree(new.clone(), old.clone()).await, None);
