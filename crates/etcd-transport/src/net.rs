@@ -9,7 +9,7 @@ use std::time::Duration;
 use etcd_tls::tokio_rustls::{TlsConnector, TlsStream};
 use etcd_tls::{HandshakeError, LoadError, Tls, address};
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
@@ -23,6 +23,9 @@ use crate::url::PeerUrl;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Looking up the names in a peer's certificate must be done within this time.
 const ADDRESS_CHECK: Duration = Duration::from_secs(5);
+
+/// What one read of a TLS socket takes: four records of the largest size. The TLS library by itself takes 4 KiB at a time.
+const TLS_READ_SIZE: usize = 64 << 10;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -68,10 +71,14 @@ impl Connector {
     }
 }
 
-async fn secure(tls: &Tls, url: &PeerUrl, stream: TcpStream) -> Result<TlsStream<TcpStream>, DialError> {
+async fn secure(
+    tls: &Tls,
+    url: &PeerUrl,
+    stream: TcpStream,
+) -> Result<TlsStream<BufReader<TcpStream>>, DialError> {
     let name = tls.server_name(&url.host).map_err(DialError::Tls)?;
     let connector = TlsConnector::from(tls.client_config().map_err(DialError::Tls)?);
-    match timeout(HANDSHAKE, connector.connect(name, stream)).await {
+    match timeout(HANDSHAKE, connector.connect(name, buffered(stream))).await {
         Ok(Ok(stream)) => Ok(stream.into()),
         Ok(Err(error)) => Err(DialError::Handshake(error)),
         Err(_) => Err(DialError::Timeout),
@@ -91,7 +98,7 @@ pub(crate) async fn accept(
         return Ok(Some(Socket::new(Stream::Plain(stream), write_timeout)));
     };
     let remote = stream.peer_addr()?;
-    let Ok(stream) = acceptor.accept(stream, remote).await else { return Ok(None) };
+    let Ok(stream) = acceptor.accept(buffered(stream), remote).await else { return Ok(None) };
     let connection = stream.get_ref().1;
     if *check_addresses && let Some(certificate) = connection.peer_certificates().and_then(<[_]>::first) {
         let checked = match timeout(ADDRESS_CHECK, address::check(certificate, remote.ip())).await {
@@ -104,6 +111,10 @@ pub(crate) async fn accept(
         }
     }
     Ok(Some(Socket::new(Stream::Tls(Box::new(stream.into())), write_timeout)))
+}
+
+fn buffered(stream: TcpStream) -> BufReader<TcpStream> {
+    BufReader::with_capacity(TLS_READ_SIZE, stream)
 }
 
 fn prepare(stream: &TcpStream, write_timeout: Duration) -> io::Result<()> {
@@ -130,7 +141,7 @@ pub(crate) struct Socket {
 #[derive(Debug)]
 enum Stream {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<BufReader<TcpStream>>>),
 }
 
 impl Socket {
