@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use etcd_membership::MemberId;
+use etcd_proto::raftpb::Message;
 use etcd_transport::{Options, UrlError};
 
 use crate::support::{Setup, TestMember, append, heartbeat, pair};
@@ -97,25 +98,30 @@ async fn a_peer_that_restarts_is_found_again() {
         }
     };
     tokio::time::timeout(Duration::from_secs(20), refused).await.expect("a still believes in b");
-    // What is sent meanwhile is lost and reported.
-    a.transport.send(vec![heartbeat(1, 2, 1)]);
-    a.node.until("the report", |n| n.unreachable.contains(&MemberId::new(2)).then_some(())).await;
+    // What is sent meanwhile is lost, and reported: not by a stream of which nobody has seen the end yet, but soon.
+    let reported = a.node.until("the report", |n| n.unreachable.contains(&MemberId::new(2)).then_some(()));
+    keep_sending(&a, heartbeat(1, 2, 1), reported).await;
 
     let b = Setup { address, ..Setup::new(2) }.start().await;
     b.knows(&a);
     let arrived = b.node.until("a message", |notes| (!notes.messages.is_empty()).then_some(()));
+    keep_sending(&a, heartbeat(1, 2, 2), arrived).await;
+    a.stop().await;
+    b.stop().await;
+}
+
+/// Sends the message again and again until `done`.
+async fn keep_sending(member: &TestMember, message: Message, done: impl Future<Output = ()>) {
     let sending = async {
         loop {
-            a.transport.send(vec![heartbeat(1, 2, 2)]);
+            member.transport.send(vec![message.clone()]);
             tokio::time::sleep(Duration::from_millis(10)).await; // between two looks
         }
     };
     tokio::select! {
-        () = arrived => {}
+        () = done => {}
         () = sending => {}
     }
-    a.stop().await;
-    b.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
