@@ -26,7 +26,7 @@ pub use workers::{StartError, Workers};
 use crate::{Api, Replica};
 use connection::Connection;
 use drain::Drain;
-use socket::Socket;
+use socket::{Socket, detach};
 
 /// Limits of the client port.
 #[derive(Debug, Clone)]
@@ -87,7 +87,7 @@ pub async fn serve<R: Replica>(
     let api = api.over_tls(options.tls.is_some());
     let shared = Arc::new(connection::Shared { api, options, drain: Drain::default() });
     while let Some((socket, remote, slot)) = next(&listener, &slots, &drain).await {
-        match socket.detach() {
+        match detach(socket) {
             Ok(socket) => {
                 let connection = Connection { socket, remote, shared: Arc::clone(&shared) };
                 let guard = (slot, connections.token());

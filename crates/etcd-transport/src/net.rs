@@ -12,6 +12,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio_util::either::Either;
 
 use crate::serve::Security;
 use crate::url::PeerUrl;
@@ -64,8 +65,8 @@ impl Connector {
             .map_err(DialError::Io)?;
         prepare(&stream, self.write_timeout).map_err(DialError::Io)?;
         let stream = match tls {
-            None => Stream::Plain(stream),
-            Some(tls) => Stream::Tls(Box::new(secure(tls, url, stream).await?)),
+            None => Stream::Left(stream),
+            Some(tls) => Stream::Right(Box::new(secure(tls, url, stream).await?)),
         };
         Ok(Socket::new(stream, self.write_timeout))
     }
@@ -95,7 +96,7 @@ pub(crate) async fn accept(
 ) -> io::Result<Option<Socket>> {
     prepare(&stream, write_timeout)?;
     let Security::Tls { acceptor, check_addresses } = security else {
-        return Ok(Some(Socket::new(Stream::Plain(stream), write_timeout)));
+        return Ok(Some(Socket::new(Stream::Left(stream), write_timeout)));
     };
     let remote = stream.peer_addr()?;
     let Ok(stream) = acceptor.accept(buffered(stream), remote).await else { return Ok(None) };
@@ -110,7 +111,7 @@ pub(crate) async fn accept(
             return Ok(None);
         }
     }
-    Ok(Some(Socket::new(Stream::Tls(Box::new(stream.into())), write_timeout)))
+    Ok(Some(Socket::new(Stream::Right(Box::new(stream.into())), write_timeout)))
 }
 
 fn buffered(stream: TcpStream) -> BufReader<TcpStream> {
@@ -138,11 +139,8 @@ pub(crate) struct Socket {
     waiting: bool,
 }
 
-#[derive(Debug)]
-enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<BufReader<TcpStream>>>),
-}
+/// The right one speaks TLS.
+type Stream = Either<TcpStream, Box<TlsStream<BufReader<TcpStream>>>>;
 
 impl Socket {
     fn new(stream: Stream, write_timeout: Duration) -> Self {
@@ -168,20 +166,14 @@ impl Socket {
 
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
+        Pin::new(&mut self.get_mut().stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let outcome = match &mut this.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        };
+        let outcome = Pin::new(&mut this.stream).poll_write(cx, buf);
         this.watch(cx, outcome)
     }
 
@@ -191,34 +183,24 @@ impl AsyncWrite for Socket {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let outcome = match &mut this.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-        };
+        let outcome = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
         this.watch(cx, outcome)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.stream {
-            Stream::Plain(stream) => stream.is_write_vectored(),
-            Stream::Tls(stream) => stream.is_write_vectored(),
-        }
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let outcome = match &mut this.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        };
+        let outcome = Pin::new(&mut this.stream).poll_flush(cx);
         this.watch(cx, outcome)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.stream).poll_shutdown(cx);
+        this.watch(cx, outcome)
     }
 }
 

@@ -19,7 +19,7 @@ use super::drain::Drain;
 use super::pings::{Open, Policed};
 use super::protocol::{Protocol, Replayed, detect};
 use super::socket::{Detached, Remote, Socket};
-use super::stream::Stream;
+use super::stream::{Stream, certificate};
 use crate::grpc::Body;
 use crate::{Api, CommonName, Replica};
 
@@ -81,13 +81,13 @@ struct Caller {
 /// Makes the handshake if there is to be one; `None` when it fails, which is logged there.
 async fn secure(options: &ServeOptions, socket: Socket, remote: Remote) -> Option<Stream> {
     match &options.tls {
-        None => Some(Stream::Plain(socket)),
-        Some(acceptor) => Some(Stream::Tls(Box::new(acceptor.accept(socket, remote).await.ok()?))),
+        None => Some(Stream::Left(socket)),
+        Some(acceptor) => Some(Stream::Right(Box::new(acceptor.accept(socket, remote).await.ok()?))),
     }
 }
 
 fn common_name(stream: &Stream) -> Option<CommonName> {
-    etcd_tls::common_name(stream.certificate()?).map(|name| CommonName(name.into()))
+    etcd_tls::common_name(certificate(stream)?).map(|name| CommonName(name.into()))
 }
 
 /// Runs a connection to its end; once draining starts, only until its open requests are answered.
