@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rustls::InvalidMessage;
+use rustls::{InvalidMessage, PeerIncompatible};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
@@ -61,6 +61,9 @@ pub enum HandshakeError {
     /// The other side speaks something else, most likely HTTP.
     #[error("the client speaks no TLS; use an https URL for this port")]
     PlainText,
+    /// The other side offers TLS 1.1 or older, or what this port does not take.
+    #[error("the client offers no version of TLS that this port takes")]
+    Version,
     /// The other side went away, or the two cannot agree, or one does not trust the other.
     #[error("{0}")]
     Failed(io::Error),
@@ -164,6 +167,13 @@ fn failed(error: io::Error) -> HandshakeError {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
     match cause {
         Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => HandshakeError::PlainText,
+        // Clients older than TLS 1.2 name no signature algorithms either, which is noticed first.
+        Some(rustls::Error::PeerIncompatible(
+            PeerIncompatible::SignatureAlgorithmsExtensionRequired
+            | PeerIncompatible::SupportedVersionsExtensionRequired
+            | PeerIncompatible::Tls12NotOffered
+            | PeerIncompatible::Tls12NotOfferedOrEnabled,
+        )) => HandshakeError::Version,
         _ => HandshakeError::Failed(error),
     }
 }

@@ -68,8 +68,10 @@ fn clients_of_every_kind() {
     let (shaken, said) =
         s_client(&openssl, &address, &[&shown[..], &["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"]].concat());
     assert!(!shaken, "TLS 1.1: {said}");
+    until_said(&server, "offers no version of TLS");
     let plain = health.replace("https://", "http://");
     assert!(good.get(&plain, &[]).is_err(), "plain text on a TLS port");
+    until_said(&server, "speaks no TLS");
     assert!(good.get(&health, &[]).is_ok(), "none of this has hurt the server");
 }
 
