@@ -95,16 +95,25 @@ async fn look<R: Registry>(
 
 async fn try_to_look<R: Registry>(registry: &mut R) -> Result<(usize, Vec<Entry>, R::Seen), Failure> {
     let size = registry.size().await?;
-    let (mut entries, seen) = registry.entries().await?;
+    let (entries, seen) = registry.entries().await?;
+    Ok((size, in_order(entries), seen))
+}
+
+/// Who registered first comes first.
+pub(crate) fn in_order(mut entries: Vec<Entry>) -> Vec<Entry> {
     entries.sort_by(|a, b| (a.order, &a.id).cmp(&(b.order, &b.id)));
-    Ok((size, entries, seen))
+    entries
 }
 
 /// The members that make the cluster, as far as they are there.
 ///
 /// # Errors
 /// `Full` when `own` is not one of them and cannot become one.
-fn first_ones(mut entries: Vec<Entry>, size: usize, own: &str) -> Result<Vec<Entry>, DiscoveryError> {
+pub(crate) fn first_ones(
+    mut entries: Vec<Entry>,
+    size: usize,
+    own: &str,
+) -> Result<Vec<Entry>, DiscoveryError> {
     entries.truncate(size);
     if entries.len() == size && entries.iter().all(|entry| entry.id != own) {
         return Err(DiscoveryError::Full { size });

@@ -39,6 +39,9 @@ mod tests;
 mod v2;
 mod v3;
 
+#[doc(hidden)]
+pub mod fuzz;
+
 pub use entry::Found;
 pub use error::DiscoveryError;
 pub use options::{Password, V2Options, V3Options};

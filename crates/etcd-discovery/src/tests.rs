@@ -203,3 +203,15 @@ fn texts_from_outside_are_one_short_line() {
     assert_eq!(shorten("a\nb\u{1b}[31m"), "a b [31m");
     assert_eq!(shorten(&"ä".repeat(1000)).chars().count(), 121);
 }
+
+#[test]
+fn an_error_of_the_service_is_one_short_line() {
+    let body = |message: &str| format!(r#"{{"errorCode":100,"message":"{message}","cause":"/t","index":7}}"#);
+    let said = |message: &str| match crate::v2::fuzz_answer(404, body(message).as_bytes()).0 {
+        Err(Failure::Final(error)) => error.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(said("Key not found"), "100: Key not found (/t) [7]");
+    assert_eq!(said(r"a\nb"), "100: a b (/t) [7]");
+    assert!(said(&"x".repeat(1 << 16)).chars().count() < 150);
+}

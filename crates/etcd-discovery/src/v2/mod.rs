@@ -60,36 +60,12 @@ impl Registry for V2 {
 
     async fn size(&mut self) -> Result<usize, Failure> {
         let reply = self.http.get(&["_config", "size"], PLAIN).await?;
-        match understand(&reply)? {
-            Ok(answer) => Ok(parse_size(answer.node.value.as_deref().unwrap_or_default())?),
-            Err(error) if error.code == KEY_NOT_FOUND => {
-                let config = format!("{}/_config", self.http.shown());
-                Err(DiscoveryError::SizeMissing { config, answer: Some(error.to_string()) }.into())
-            }
-            Err(error) => Err(refused(&error)),
-        }
+        size_in(&reply, || self.http.shown())
     }
 
     async fn entries(&mut self) -> Result<(Vec<Entry>, u64), Failure> {
         let reply = self.http.get(&[], PLAIN).await?;
-        let answer = understand(&reply)?.map_err(|error| refused(&error))?;
-        let mut ids = BTreeSet::new();
-        let mut last = answer.node.modified_index;
-        let mut entries = Vec::new();
-        for node in answer.node.nodes.into_iter().filter(|node| !node.dir) {
-            last = last.max(node.modified_index);
-            let id = node.key.rsplit('/').next().unwrap_or_default().to_owned();
-            if id.starts_with('_') {
-                continue;
-            }
-            if !ids.insert(id.clone()) {
-                let reason = format!("it lists the member {:?} twice", shorten(&id));
-                return Err(DiscoveryError::BadEndpoint { reason }.into());
-            }
-            let value = node.value.unwrap_or_default();
-            entries.push(Entry { id, value, order: node.created_index });
-        }
-        Ok((entries, reply.index.unwrap_or(last)))
+        entries_in(&reply)
     }
 
     async fn register(&mut self, local: &Local) -> Result<(), Failure> {
@@ -118,7 +94,7 @@ impl Registry for V2 {
     }
 
     async fn change(&mut self, since: u64) -> Result<(), Failure> {
-        let next = (since + 1).to_string();
+        let next = since.saturating_add(1).to_string();
         let query = [("recursive", "true"), ("wait", "true"), ("waitIndex", next.as_str())];
         match self.http.wait(&[], &query, self.wait_timeout).await {
             // Nothing has happened for a while: it is looked whether that is true.
@@ -150,6 +126,48 @@ impl V2 {
         let answer = understand(&reply)?.map_err(|error| refused(&error))?;
         Ok(answer.node.value.as_deref() == Some(&local.value))
     }
+}
+
+/// The size of the cluster, below the token's URL.
+fn size_in(reply: &Reply, url: impl FnOnce() -> String) -> Result<usize, Failure> {
+    match understand(reply)? {
+        Ok(answer) => Ok(parse_size(answer.node.value.as_deref().unwrap_or_default())?),
+        Err(error) if error.code == KEY_NOT_FOUND => {
+            let (config, answer) = (format!("{}/_config", url()), Some(shorten(&error.to_string())));
+            Err(DiscoveryError::SizeMissing { config, answer }.into())
+        }
+        Err(error) => Err(refused(&error)),
+    }
+}
+
+/// The members, and the index of the last change that the answer includes.
+fn entries_in(reply: &Reply) -> Result<(Vec<Entry>, u64), Failure> {
+    let answer = understand(reply)?.map_err(|error| refused(&error))?;
+    let mut ids = BTreeSet::new();
+    let mut last = answer.node.modified_index;
+    let mut entries = Vec::new();
+    for node in answer.node.nodes.into_iter().filter(|node| !node.dir) {
+        last = last.max(node.modified_index);
+        let id = node.key.rsplit('/').next().unwrap_or_default().to_owned();
+        if id.starts_with('_') {
+            continue;
+        }
+        if !ids.insert(id.clone()) {
+            let reason = format!("it lists the member {:?} twice", shorten(&id));
+            return Err(DiscoveryError::BadEndpoint { reason }.into());
+        }
+        let value = node.value.unwrap_or_default();
+        entries.push(Entry { id, value, order: node.created_index });
+    }
+    Ok((entries, reply.index.unwrap_or(last)))
+}
+
+/// Both readings of an answer with this status: see [`crate::fuzz`].
+pub(crate) fn fuzz_answer(status: u16, body: &[u8]) -> (Result<usize, Failure>, Result<Vec<Entry>, Failure>) {
+    let status = reqwest::StatusCode::from_u16(status).unwrap_or_default();
+    let reply = Reply { status, index: None, body: body.to_vec() };
+    let size = size_in(&reply, || "http://127.0.0.1:2379/token".to_owned());
+    (size, entries_in(&reply).map(|(entries, _)| entries))
 }
 
 fn refused(error: &KeysError) -> Failure {

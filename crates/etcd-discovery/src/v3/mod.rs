@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use etcd_membership::{MemberId, Urls};
-use etcd_proto::etcdserverpb::{PutRequest, RangeRequest};
+use etcd_proto::etcdserverpb::{PutRequest, RangeRequest, RangeResponse};
 use etcd_proto::mvccpb::KeyValue;
 use tracing::warn;
 
@@ -78,10 +78,7 @@ impl Registry for V3 {
         let key = self.keys.size();
         let request = RangeRequest { key: key.clone().into(), ..RangeRequest::default() };
         let answer = self.service.range(request).await?;
-        match answer.kvs.first() {
-            Some(kv) => Ok(parse_size(&String::from_utf8_lossy(&kv.value))?),
-            None => Err(DiscoveryError::SizeMissing { config: key, answer: None }.into()),
-        }
+        size_in(&answer, key)
     }
 
     async fn entries(&mut self) -> Result<(Vec<Entry>, i64), Failure> {
@@ -93,17 +90,8 @@ impl Registry for V3 {
             ..RangeRequest::default()
         };
         let answer = self.service.range(request).await?;
-        let mut ids = BTreeSet::new();
-        let entries: Vec<Entry> = answer.kvs.iter().filter_map(|kv| entry(&members, kv)).collect();
-        let entries = entries.into_iter().filter(|entry| {
-            let is_new = ids.insert(entry.id.clone());
-            if !is_new {
-                warn!(member_id = entry.id, "found duplicate peer from discovery service");
-            }
-            is_new
-        });
         let revision = answer.header.as_ref().map_or(0, |header| header.revision);
-        Ok((entries.collect(), revision))
+        Ok((entries_in(&answer, &members), revision))
     }
 
     async fn register(&mut self, local: &Local) -> Result<(), Failure> {
@@ -115,8 +103,36 @@ impl Registry for V3 {
 
     async fn change(&mut self, since: i64) -> Result<(), Failure> {
         let (from, to) = (self.keys.members(), self.keys.members_end());
-        self.service.watch(from, to, since + 1, self.wait_timeout).await
+        self.service.watch(from, to, since.saturating_add(1), self.wait_timeout).await
     }
+}
+
+/// The size of the cluster, which is expected under `key`.
+fn size_in(answer: &RangeResponse, key: String) -> Result<usize, Failure> {
+    match answer.kvs.first() {
+        Some(kv) => Ok(parse_size(&String::from_utf8_lossy(&kv.value))?),
+        None => Err(DiscoveryError::SizeMissing { config: key, answer: None }.into()),
+    }
+}
+
+/// The members, whose keys begin with `members`.
+fn entries_in(answer: &RangeResponse, members: &str) -> Vec<Entry> {
+    let mut ids = BTreeSet::new();
+    let mut entries: Vec<Entry> = answer.kvs.iter().filter_map(|kv| entry(members, kv)).collect();
+    entries.retain(|entry| {
+        let is_new = ids.insert(entry.id.clone());
+        if !is_new {
+            warn!(member_id = entry.id, "found duplicate peer from discovery service");
+        }
+        is_new
+    });
+    entries
+}
+
+/// Both readings of an answer to the token `t`: see [`crate::fuzz`].
+pub(crate) fn fuzz_answer(answer: &RangeResponse) -> (Result<usize, Failure>, Vec<Entry>) {
+    let keys = Keys { prefix: "/_etcd/registry/t/".to_owned() };
+    (size_in(answer, keys.size()), entries_in(answer, &keys.members()))
 }
 
 /// One member, unless somebody has put something else there.
