@@ -33,6 +33,9 @@ mod members;
 mod resolver;
 mod service;
 
+#[doc(hidden)]
+pub mod fuzz;
+
 pub use endpoints::find_endpoints;
 pub use error::DnsError;
 pub use members::{Found, Options, find_members};

@@ -68,7 +68,7 @@ pub struct Found {
 pub async fn find_members(options: &Options, resolver: &Resolver) -> Result<Found, DnsError> {
     let deadline = Instant::now() + options.limit;
     let own = own_addresses(options, resolver, deadline).await?;
-    let mut search = Search { options, resolver, deadline, own, next: 0, pairs: Vec::new(), mismatch: None };
+    let mut search = Search { resolver, deadline, entries: Entries::new(options, own) };
     let mut causes = Vec::new();
     for (service, scheme) in PEERS {
         let service = with_suffix(service, &options.suffix);
@@ -76,29 +76,23 @@ pub async fn find_members(options: &Options, resolver: &Resolver) -> Result<Foun
             causes.push(format!("error querying DNS SRV records for _{service} {cause}"));
         }
     }
-    search.finish(causes)
+    search.entries.finish(causes)
 }
 
 struct Search<'a> {
-    options: &'a Options,
     resolver: &'a Resolver,
     deadline: Instant,
-    own: Vec<SocketAddr>,
-    /// The name of the next entry that is not the own one.
-    next: usize,
-    /// `name=url`
-    pairs: Vec<String>,
-    mismatch: Option<String>,
+    entries: Entries<'a>,
 }
 
 impl Search<'_> {
     /// Adds the entries of one service; the inner error is that of its SRV records.
     async fn service(&mut self, service: &str, scheme: &str) -> Result<Result<(), LookupError>, DnsError> {
-        let name = record_name(service, &self.options.domain);
+        let name = record_name(service, &self.entries.options.domain);
         let targets = match in_time(self.deadline, &name, self.resolver.services(&name)).await? {
             Ok(targets) => targets,
             Err(error) => {
-                let discovery_srv = self.options.domain.as_str();
+                let discovery_srv = self.entries.options.domain.as_str();
                 info!(service_name = service, discovery_srv, %error, "no SRV records for this service");
                 return Ok(Err(error));
             }
@@ -114,12 +108,37 @@ impl Search<'_> {
             .await
             .map_err(|error| error.of_target(service))?;
         for (target, addresses) in addresses {
-            self.entry(service, scheme, &target, &addresses);
+            self.entries.add_target(service, scheme, &target, &addresses);
         }
         Ok(Ok(()))
     }
+}
 
-    fn entry(&mut self, service: &str, scheme: &str, target: &Target, addresses: &[SocketAddr]) {
+/// The members as far as they were found.
+pub(crate) struct Entries<'a> {
+    options: &'a Options,
+    own: Vec<SocketAddr>,
+    /// The name of the next entry that is not the own one.
+    next: usize,
+    /// `name=url`
+    pairs: Vec<String>,
+    mismatch: Option<String>,
+}
+
+impl<'a> Entries<'a> {
+    /// None yet; `own` are this member's addresses.
+    pub(crate) fn new(options: &'a Options, own: Vec<SocketAddr>) -> Self {
+        Self { options, own, next: 0, pairs: Vec::new(), mismatch: None }
+    }
+
+    /// Adds a target with its addresses.
+    pub(crate) fn add_target(
+        &mut self,
+        service: &str,
+        scheme: &str,
+        target: &Target,
+        addresses: &[SocketAddr],
+    ) {
         let url = url(scheme, &target.host, target.port);
         if addresses.iter().any(|address| self.own.contains(address)) {
             let expected = &self.options.advertise_peer_urls;
@@ -146,7 +165,8 @@ impl Search<'_> {
         self.pairs.push(node);
     }
 
-    fn finish(self, mut causes: Vec<String>) -> Result<Found, DnsError> {
+    /// The cluster, if this member is in it; `causes` say why a service has no records.
+    pub(crate) fn finish(self, mut causes: Vec<String>) -> Result<Found, DnsError> {
         if self.pairs.is_empty() && self.mismatch.is_none() {
             return Err(DnsError::NothingFound { causes });
         }

@@ -9,7 +9,7 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{NameServerConfig, ResolverConfig};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::rr::RData;
+use hickory_resolver::proto::rr::{RData, Record};
 use tokio::time::timeout;
 
 /// Most records of one answer: no cluster has as many members.
@@ -123,29 +123,7 @@ impl Resolver {
     /// When there is none, or no answer within 15 s.
     pub async fn services(&self, name: &str) -> Result<Vec<Target>, LookupError> {
         let found = within(name, self.inner.srv_lookup(name)).await?;
-        let mut targets: Vec<Target> = found
-            .answers()
-            .iter()
-            .filter_map(|record| match &record.data {
-                RData::SRV(srv) => Some(Target {
-                    priority: srv.priority,
-                    host: srv.target.to_utf8().trim_end_matches('.').to_owned(),
-                    port: srv.port,
-                    weight: srv.weight,
-                }),
-                _ => None,
-            })
-            .collect();
-        targets.sort();
-        targets.dedup();
-        if targets.is_empty() {
-            return Err(absent(name));
-        }
-        if targets.len() > MOST_TARGETS {
-            let reason = format!("{} records, more than {MOST_TARGETS}", targets.len());
-            return Err(LookupError { name: name.to_owned(), reason, is_absent: true });
-        }
-        Ok(targets)
+        targets(name, found.answers())
     }
 
     /// The addresses of a host, with a port.
@@ -153,6 +131,45 @@ impl Resolver {
         let addresses = self.addresses(host).await?;
         Ok(addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
     }
+}
+
+/// The SRV records among `records`, sorted. Host names stay in ASCII, as Go has them: members' ids are made of them.
+///
+/// # Errors
+/// When there is none, when there are too many, or when a target is no name of a host.
+/// # Source
+/// Go `net/lookup.go`, `LookupSRV`.
+pub(crate) fn targets(name: &str, records: &[Record]) -> Result<Vec<Target>, LookupError> {
+    let mut targets: Vec<Target> = records
+        .iter()
+        .filter_map(|record| match &record.data {
+            RData::SRV(srv) => Some(Target {
+                priority: srv.priority,
+                host: srv.target.to_ascii().trim_end_matches('.').to_owned(),
+                port: srv.port,
+                weight: srv.weight,
+            }),
+            _ => None,
+        })
+        .collect();
+    targets.sort();
+    targets.dedup();
+    let refused = |reason: String| Err(LookupError { name: name.to_owned(), reason, is_absent: true });
+    if targets.is_empty() {
+        return Err(absent(name));
+    }
+    if targets.len() > MOST_TARGETS {
+        return refused(format!("{} records, more than {MOST_TARGETS}", targets.len()));
+    }
+    if !targets.iter().all(|target| is_host_name(&target.host)) {
+        return refused("DNS response contained records which contain invalid names".to_owned());
+    }
+    Ok(targets)
+}
+
+/// Whether these are letters, digits, hyphens, underscores and dots: what may stand in a URL and in a list of them.
+fn is_host_name(host: &str) -> bool {
+    !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 async fn within<T>(name: &str, answer: impl Future<Output = Result<T, NetError>>) -> Result<T, LookupError> {
@@ -173,4 +190,38 @@ async fn within<T>(name: &str, answer: impl Future<Output = Result<T, NetError>>
 
 fn absent(name: &str) -> LookupError {
     LookupError { name: name.to_owned(), reason: "no such host".to_owned(), is_absent: true }
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_resolver::proto::rr::Name;
+    use hickory_resolver::proto::rr::rdata::SRV;
+
+    use super::*;
+
+    fn record(labels: &[&[u8]]) -> Record {
+        let target = Name::from_labels(labels.iter().copied()).unwrap();
+        Record::from_rdata(Name::root(), 60, RData::SRV(SRV::new(0, 0, 2380, target)))
+    }
+
+    #[test]
+    fn targets_are_names_of_hosts_in_ascii() {
+        for (labels, expected) in [
+            (&[b"infra0", b"example" as &[u8]] as &[&[u8]], Ok("infra0.example")),
+            (&[b"xn--bcher-kva", b"example"], Ok("xn--bcher-kva.example")),
+            (&[b"_a-1"], Ok("_a-1")),
+            (&[b"a", b"b:1,c=http://d"], Err("invalid names")),
+            (&[b"b\xc3\xbc"], Err("invalid names")),
+            (&[b"a\nb"], Err("invalid names")),
+            (&[], Err("invalid names")),
+        ] {
+            let found = targets("_etcd-server._tcp.example", &[record(labels)]);
+            match (found, expected) {
+                (Ok(found), Ok(host)) => assert_eq!(found[0].host, host),
+                (Err(error), Err(reason)) => assert!(error.reason.contains(reason), "{error}"),
+                (found, _) => panic!("{labels:?}: {found:?}"),
+            }
+        }
+        assert_eq!(targets("x", &[]).unwrap_err().reason, "no such host");
+    }
 }
