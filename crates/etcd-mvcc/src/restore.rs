@@ -21,6 +21,9 @@ pub(crate) const SCHEDULED: &str = "scheduledCompactRev";
 /// Where a compaction that has ended is stored.
 pub(crate) const FINISHED: &str = "finishedCompactRev";
 
+/// No store counts as far as this; a row that does is damaged, and counting on from there would overflow.
+const HIGHEST: i64 = i64::MAX >> 1;
+
 /// What the storage holds.
 pub(crate) struct Restored {
     pub(crate) tree: Tree,
@@ -49,13 +52,13 @@ pub(crate) fn restore(storage: &Storage) -> Result<Restored, OpenError> {
         Bound::Unbounded,
         Bound::Unbounded,
         |key, value| match Change::from_row_key(key).zip(Head::read(value)) {
-            Some((change, head)) => {
+            Some((change, head)) if change.main <= HIGHEST && head.is_sound() => {
                 newest = newest.max(change.main);
                 note_lease(&mut leases, change, &head);
                 add(&mut tree, change, &head);
                 ControlFlow::Continue(())
             }
-            None => {
+            _ => {
                 bad = Some(key.to_vec());
                 ControlFlow::Break(())
             }
@@ -78,6 +81,7 @@ pub(crate) fn compaction_row(revision: i64) -> Vec<u8> {
 fn read_compaction(storage: &Storage, name: &str) -> Result<i64, OpenError> {
     let Some(row) = storage.get(Bucket::META, name.as_bytes())? else { return Ok(-1) };
     let change = Change::from_row_key(&row)
+        .filter(|change| change.main <= HIGHEST)
         .ok_or_else(|| OpenError::Row { bucket: Bucket::META.name(), key: name.as_bytes().to_vec() })?;
     Ok(change.main)
 }
@@ -112,6 +116,11 @@ pub(crate) struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
+    fn is_sound(&self) -> bool {
+        let counts = 0..=HIGHEST;
+        counts.contains(&self.created) && counts.contains(&self.version)
+    }
+
     /// Reads an encoded `mvccpb.KeyValue`; none if it is not one.
     pub(crate) fn read(mut row: &'a [u8]) -> Option<Self> {
         const KEY: u32 = 1;

@@ -1,6 +1,7 @@
 //! Tests of the whole crate, through its public face.
 
 mod compaction;
+mod damage;
 mod history;
 mod key_index;
 mod model;
