@@ -112,12 +112,9 @@ impl Row {
                 let flags = input.u8()?;
                 let node = input.view()?;
                 let prev = if flags & HAS_PREV != 0 { Some(input.view()?) } else { None };
-                input.0.is_empty().then_some(Self::Event(Event {
-                    action,
-                    node,
-                    prev,
-                    refresh: flags & REFRESH != 0,
-                }))
+                // The next write has the next index.
+                let is_whole = input.0.is_empty() && node.modified < u64::MAX;
+                is_whole.then_some(Self::Event(Event { action, node, prev, refresh: flags & REFRESH != 0 }))
             }
             _ => None,
         }
@@ -131,7 +128,7 @@ fn node_key(path: &str) -> Vec<u8> {
     key
 }
 
-fn event_key(index: u64, capacity: usize) -> Vec<u8> {
+pub(crate) fn event_key(index: u64, capacity: usize) -> Vec<u8> {
     let slot = index % capacity.clamp(1, usize::from(u16::MAX)) as u64;
     let mut key = vec![EVENT];
     key.extend((slot as u16).to_be_bytes());

@@ -94,8 +94,12 @@ impl Store {
         for (key, value) in rows {
             let malformed = || RestoreError::Malformed { key: String::from_utf8_lossy(key).into_owned() };
             match Row::parse(key, value).ok_or_else(malformed)? {
-                Row::Node(path, node) => store.put_back(path, node)?,
-                Row::Event(event) => events.push(Arc::new(event)),
+                Row::Node(path, node) if store.may_hold(&path) => store.put_back(path, node)?,
+                // Elsewhere a later event would not take its place.
+                Row::Event(event) if rows::event_key(event.index(), limits.history) == key => {
+                    events.push(Arc::new(event));
+                }
+                Row::Node(..) | Row::Event(_) => return Err(malformed()),
             }
         }
         events.sort_by_key(|event| event.index());
@@ -199,6 +203,13 @@ impl Store {
             self.hub.notify(&event, removed);
         }
         event
+    }
+
+    /// Whether a node that a store has written may have this path.
+    fn may_hold(&self, path: &str) -> bool {
+        path.len() <= self.limits.path_bytes
+            && path::names(path).count() <= self.limits.depth
+            && clean(path) == path
     }
 
     fn put_back(&mut self, path: String, node: Node) -> Result<(), RestoreError> {

@@ -60,3 +60,34 @@ fn rows_of_something_else_are_refused() {
     let orphan = Store::restore(Limits::default(), [(&b"n/a/b"[..], row.as_slice())]);
     assert!(matches!(orphan, Err(RestoreError::Orphan { .. })));
 }
+
+#[test]
+fn rows_that_a_store_would_not_go_on_with_are_refused() {
+    let mut store = Store::new(Limits::default());
+    store.set("/a", false, "x", Expiry::NEVER).unwrap();
+    let mut rows = Rows::default();
+    rows.take(&mut store);
+    let event =
+        rows.0.iter().find(|(key, _)| key[0] == b'e').map(|(key, value)| (key.clone(), value.clone()));
+    let node = rows.0[&b"n/a"[..]].clone();
+    let (slot, event) = event.unwrap();
+    let mut last = event.clone();
+    // The event's `modified`: after action, flags and `created`.
+    last[10..18].copy_from_slice(&u64::MAX.to_be_bytes());
+    let deep = "/a".repeat(Limits::default().depth + 1);
+    for (key, value) in [
+        (b"n".to_vec(), &node),
+        (b"na".to_vec(), &node),
+        (b"n/a/".to_vec(), &node),
+        (b"n//a".to_vec(), &node),
+        (b"n/./a".to_vec(), &node),
+        (format!("n{deep}").into_bytes(), &node),
+        (b"e\0\0".to_vec(), &event),
+        ([&slot[..], b"x"].concat(), &event),
+        ([b"e", &((u64::MAX % 1000) as u16).to_be_bytes()[..]].concat(), &last),
+    ] {
+        let refused = Store::restore(Limits::default(), [(key.as_slice(), value.as_slice())]);
+        assert!(matches!(refused, Err(RestoreError::Malformed { .. })), "{key:?}");
+    }
+    Store::restore(Limits::default(), [(slot.as_slice(), event.as_slice())]).unwrap();
+}
