@@ -8,7 +8,10 @@
 //! etcd_fuzz::target("urls")(b"a=http://127.0.0.1:2380,b=http://[::1]:1");
 //! ```
 
+mod members;
 mod mutate;
+mod pem;
+mod rows;
 mod seeds;
 mod targets;
 #[cfg(test)]
@@ -24,7 +27,7 @@ pub struct Target {
     pub name: &'static str,
     /// Takes any bytes.
     pub run: fn(&[u8]),
-    /// Bytes to begin with, made by our own encoders.
+    /// Bytes to begin with, made by our own encoders; none where files in `corpus/` are more natural.
     pub seeds: fn() -> Vec<Vec<u8>>,
 }
 

@@ -12,7 +12,7 @@ use etcd_proto::prost::Message;
 use etcd_proto::{authpb, etcdserverpb as pb, leasepb, mvccpb, raftpb};
 use etcd_transport::{Decoder, StreamKind};
 
-use crate::{Target, seeds};
+use crate::{Target, members, pem, rows, seeds};
 
 /// All targets.
 pub const TARGETS: &[Target] = &[
@@ -34,6 +34,14 @@ pub const TARGETS: &[Target] = &[
     Target { name: "token_options", run: token_options, seeds: seeds::token_options },
     Target { name: "jwt", run: jwt, seeds: seeds::jwt },
     Target { name: "snapshot", run: snapshot, seeds: seeds::snapshot },
+    Target { name: "rows", run: rows::rows, seeds: rows::seeds },
+    Target { name: "v2_rows", run: rows::v2_rows, seeds: rows::v2_seeds },
+    Target { name: "discovery_v2", run: etcd_discovery::fuzz::v2_answer, seeds: members::v2_seeds },
+    Target { name: "discovery_v3", run: etcd_discovery::fuzz::v3_answer, seeds: members::v3_seeds },
+    Target { name: "dns", run: etcd_dns::fuzz::answer, seeds: members::dns_seeds },
+    Target { name: "pem", run: pem::pem, seeds: pem::none },
+    Target { name: "crl", run: pem::crl, seeds: pem::none },
+    Target { name: "certificate", run: pem::certificate, seeds: pem::none },
 ];
 
 fn wal(data: &[u8]) {

@@ -15,12 +15,12 @@ fn number(name: &str) -> Option<usize> {
 fn run(name: &str) {
     let target = TARGETS.iter().find(|target| target.name == name).expect("a target");
     let mut inputs = (target.seeds)();
-    assert!(!inputs.is_empty(), "{name} has a seed");
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
     let files = std::fs::read_dir(corpus).into_iter().flatten();
     let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
     paths.sort();
     inputs.extend(paths.into_iter().map(|path| std::fs::read(path).unwrap()));
+    assert!(!inputs.is_empty(), "{name} has a seed");
     let mut mutator = Mutator::new(number("FUZZ_SEED").unwrap_or(0) as u64);
     let mutations = (0..number("FUZZ_RUNS").unwrap_or(RUNS)).map(|_| mutator.next(&inputs));
     for data in inputs.iter().cloned().chain(mutations) {
@@ -48,7 +48,8 @@ macro_rules! tests {
 
 tests! {
     wal peer_messages peer_appends log_entry membership_change messages grpc_body gateway_request gateway_answer
-    v2_form v2_path arguments config_file urls versions token_options jwt snapshot
+    v2_form v2_path arguments config_file urls versions token_options jwt snapshot rows v2_rows discovery_v2
+    discovery_v3 dns pem crl certificate
 }
 
 #[test]
