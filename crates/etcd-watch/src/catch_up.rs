@@ -85,18 +85,15 @@ fn sort_out(
 
 fn cancel_compacted(hub: &Inner, readers: &[Reader]) {
     let compact_revision = hub.store.compact_revision();
-    let gone = hub.locked(|core| {
-        let mut gone = 0;
+    hub.locked(|core| {
         for reader in readers {
             if reader.next < compact_revision {
-                gone += usize::from(core.compacted(reader.key, compact_revision));
+                core.compacted(reader.key, compact_revision);
             } else {
                 core.retry(reader.key);
             }
         }
-        gone
     });
-    hub.forget(gone);
 }
 
 /// Catches watchers up until the hub is closed.

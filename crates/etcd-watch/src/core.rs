@@ -1,6 +1,6 @@
 //! Every watcher and where it stands; guarded by the hub's one lock.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -66,6 +66,8 @@ enum State {
 struct Consumer {
     outbox: Arc<Outbox>,
     ids: HashMap<i64, usize>,
+    /// Ids of watchers that a compaction has ended. They are taken, and counted, until the consumer cancels them.
+    compacted: HashSet<i64>,
     next_id: i64,
     /// Its watchers that are not synced.
     lagging: usize,
@@ -87,6 +89,7 @@ impl Core {
         self.streams.insert(Consumer {
             outbox,
             ids: HashMap::new(),
+            compacted: HashSet::new(),
             next_id: 0,
             lagging: 0,
             parked: Vec::new(),
@@ -98,8 +101,7 @@ impl Core {
     pub(crate) fn remove_stream(&mut self, stream: usize) -> usize {
         let slots: Vec<usize> = self.streams[stream].ids.values().copied().collect();
         slots.iter().for_each(|slot| self.remove(*slot));
-        self.streams.remove(stream);
-        slots.len()
+        slots.len() + self.streams.remove(stream).compacted.len()
     }
 
     pub(crate) fn outboxes(&self) -> impl Iterator<Item = &Arc<Outbox>> {
@@ -137,8 +139,12 @@ impl Core {
 
     /// Removes a watcher, and says so; false if there is none.
     pub(crate) fn cancel(&mut self, stream: usize, id: i64, current: i64) -> bool {
-        let Some(slot) = self.streams[stream].ids.get(&id).copied() else { return false };
-        self.remove(slot);
+        let consumer = &mut self.streams[stream];
+        if let Some(slot) = consumer.ids.get(&id).copied() {
+            self.remove(slot);
+        } else if !consumer.compacted.remove(&id) {
+            return false;
+        }
         self.answer(stream, Response::Canceled { id, revision: current });
         true
     }
@@ -289,13 +295,13 @@ impl Core {
         }
     }
 
-    /// What a watcher wants is compacted; true if it was still there.
-    pub(crate) fn compacted(&mut self, key: Key, compact_revision: i64) -> bool {
-        let Some(watcher) = self.get_mut(key) else { return false };
+    /// What a watcher wants is compacted.
+    pub(crate) fn compacted(&mut self, key: Key, compact_revision: i64) {
+        let Some(watcher) = self.get_mut(key) else { return };
         let (stream, id) = (watcher.stream, watcher.spec.id);
         self.answer(stream, Response::Compacted { id, compact_revision });
+        self.streams[stream].compacted.insert(id);
         self.remove(key.slot);
-        true
     }
 
     fn deliver(&mut self, slot: usize, revision: i64, events: Arc<[Arc<Event>]>) {
@@ -350,13 +356,17 @@ impl Consumer {
     /// etcd 3.7 `server/storage/mvcc/watcher.go` Watch.
     fn choose_id(&mut self, wanted: i64) -> Result<i64, WatchError> {
         if wanted != 0 {
-            return if self.ids.contains_key(&wanted) { Err(WatchError::DuplicateId) } else { Ok(wanted) };
+            return if self.has(wanted) { Err(WatchError::DuplicateId) } else { Ok(wanted) };
         }
-        while self.ids.contains_key(&self.next_id) {
+        while self.has(self.next_id) {
             self.next_id += 1;
         }
         self.next_id += 1;
         Ok(self.next_id - 1)
+    }
+
+    fn has(&self, id: i64) -> bool {
+        self.ids.contains_key(&id) || self.compacted.contains(&id)
     }
 }
 

@@ -33,7 +33,8 @@ pub enum Response {
         /// The store's revision.
         revision: i64,
     },
-    /// A watcher is gone, because changes that it wants are compacted.
+    /// A watcher sees nothing more, because changes that it wants are compacted. Its id stays taken until it is
+    /// canceled, or the stream ends.
     Compacted {
         /// The watcher.
         id: i64,

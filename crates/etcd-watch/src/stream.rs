@@ -57,7 +57,8 @@ impl Stream {
         self.hub.locked(|core| core.answer(self.number, Response::Refused { reason, revision }));
     }
 
-    /// Removes a watcher, and queues that it is gone; false if there is none with this id.
+    /// Removes a watcher, and queues that it is gone; false if there is none with this id. A watcher that a compaction
+    /// has ended is there, as a number that is taken, until it is removed.
     pub fn cancel(&self, id: i64) -> bool {
         let revision = self.revision();
         let was_there = self.hub.locked(|core| core.cancel(self.number, id, revision));

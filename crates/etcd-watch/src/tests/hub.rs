@@ -80,8 +80,42 @@ fn compaction_ends_a_watcher_of_the_past() {
     assert_eq!(shown(&stream), "0 created at 5 | 1 created at 5 | 2 created at 5");
     fixture.catch_up();
     assert_eq!(shown(&stream), "0 compacted to 5 | 1@5 a- | -1 seen 5");
+    assert_eq!(fixture.hub.stats().watchers, 3, "its id is still taken");
+    stream.request_progress(0);
+    assert_eq!(shown(&stream), "");
+    assert!(stream.cancel(0));
     assert!(!stream.cancel(0), "it is gone");
+    assert_eq!(shown(&stream), "0 canceled at 5");
     assert_eq!(fixture.hub.stats().watchers, 2);
+}
+
+#[test]
+fn the_id_of_a_compacted_watcher_is_taken_until_it_is_canceled() {
+    let mut fixture = Fixture::new(Options { watchers: 3, ..Options::default() });
+    for value in ["1", "2", "3"] {
+        fixture.commit(&[("a", Some(value))]);
+    }
+    fixture.compact(4);
+    let stream = fixture.hub.stream();
+    let past = |id| Watch { id, ..from(2, key("a")) };
+    stream.watch(past(1)).unwrap();
+    stream.watch(past(7)).unwrap();
+    fixture.catch_up();
+    assert_eq!(shown(&stream), "1 created at 4 | 7 created at 4 | 1 compacted to 4 | 7 compacted to 4");
+    assert_eq!(stream.watch(past(7)), Err(WatchError::DuplicateId));
+    let other = fixture.hub.stream();
+    assert_eq!(other.watch(past(7)), Ok(7), "another stream has ids of its own");
+    assert_eq!(stream.watch(key("a")), Err(WatchError::TooMany), "taken ids count");
+    assert!(stream.cancel(7));
+    assert_eq!(stream.watch(Watch { id: 7, ..key("a") }), Ok(7));
+    assert!(stream.cancel(7));
+    assert_eq!(stream.watch(key("a")), Ok(0));
+    assert!(stream.cancel(0));
+    assert_eq!(stream.watch(key("a")), Ok(2), "1 is taken");
+    drop(stream);
+    assert_eq!(fixture.hub.stats().watchers, 1);
+    drop(other);
+    assert_eq!(fixture.hub.stats().watchers, 0);
 }
 
 #[test]

@@ -156,6 +156,45 @@ fn what_is_compacted_cancels_with_the_oldest_revision() {
 }
 
 #[test]
+fn the_id_of_a_watcher_that_a_compaction_ended_is_taken_until_it_is_canceled() {
+    let cluster = start(cluster(1));
+    runtime().block_on(async {
+        let url = &cluster.client_urls()[0];
+        let mut client = connect(url).await;
+        let first = put(&mut client, "k", "1").await;
+        put(&mut client, "k", "2").await;
+        let last = put(&mut client, "k", "3").await;
+        client.compact(last, Some(CompactionOptions::new().with_physical())).await.unwrap();
+        let mut stream = Stream::open(url).await;
+        let past = |watch_id| WatchCreateRequest { watch_id, start_revision: first, ..key("k") };
+        // One with an id of its own, and one whose id the server chooses.
+        for (watch_id, id) in [(7, 7), (0, 0)] {
+            assert_eq!(stream.created(past(watch_id)).await.watch_id, id);
+            let ended = stream.next().await;
+            assert_eq!((ended.watch_id, ended.canceled, ended.compact_revision), (id, true, last));
+        }
+        let now = |watch_id| WatchCreateRequest { watch_id, ..key("k") };
+        let refused = stream.created(now(7)).await;
+        assert_eq!((refused.watch_id, refused.canceled, refused.compact_revision), (-1, true, 0));
+        assert_eq!(refused.cancel_reason, "mvcc: duplicate watch ID provided on the WatchStream");
+        assert_eq!(stream.created(now(0)).await.watch_id, 1, "0 is taken");
+
+        stream.cancel(7).await;
+        let canceled = stream.next().await;
+        assert_eq!((canceled.watch_id, canceled.canceled, canceled.compact_revision), (7, true, 0));
+        assert!(canceled.header.is_some_and(|header| header.revision == last), "it says how far it was");
+        // A second time there is nothing to cancel, and nothing to answer.
+        stream.cancel(7).await;
+        let again = stream.created(now(7)).await;
+        assert_eq!((again.watch_id, again.canceled), (7, false));
+        put(&mut client, "k", "4").await;
+        let mut seen = [stream.next().await, stream.next().await].map(|response| response.watch_id);
+        seen.sort_unstable();
+        assert_eq!(seen, [1, 7]);
+    });
+}
+
+#[test]
 fn ids_and_ranges_that_make_no_sense_are_refused() {
     let cluster = start(cluster(1));
     runtime().block_on(async {
