@@ -5,6 +5,7 @@ mod endure;
 mod leases;
 mod matrix;
 pub(crate) mod raw;
+mod secrets;
 mod tokens;
 
 use std::time::Duration;
