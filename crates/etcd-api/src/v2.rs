@@ -174,7 +174,15 @@ pub fn router<R: Replica, V: V2>(replica: R, keys: V, options: V2Options, reques
         .route("/v2/stats/self", any(stats::own::<R, V>))
         .route("/v2/stats/leader", any(stats::leader::<R, V>))
         .route("/v2/stats/store", any(stats::store::<R, V>))
+        .route("/v2/auth/{*what}", any(no_auth))
         .with_state(shared)
+}
+
+/// The v2 API's own users and roles, which are not there. Said as their clients read errors: they take any other text
+/// for broken JSON, and keep the words of a 5xx to themselves.
+async fn no_auth() -> Response {
+    const REASON: &str = "etcdserver: users and roles of the v2 API are not supported, use those of the v3 API (ETCDCTL_API=3)";
+    message(StatusCode::NOT_FOUND, REASON)
 }
 
 /// The answer to a method that is not served, in etcd's words.

@@ -13,6 +13,14 @@ use crate::{Running, foreign};
 pub struct Ctl {
     program: PathBuf,
     endpoints: String,
+    api: Api,
+}
+
+/// Which of the two programs that `etcdctl` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Api {
+    V2,
+    V3,
 }
 
 /// What one run of `etcdctl` gave.
@@ -31,7 +39,13 @@ impl Ctl {
     #[must_use]
     pub fn new<S: AsRef<str>>(endpoints: &[S]) -> Option<Self> {
         let endpoints: Vec<_> = endpoints.iter().map(AsRef::as_ref).collect();
-        Some(Self { program: foreign("etcdctl")?, endpoints: endpoints.join(",") })
+        Some(Self { program: foreign("etcdctl")?, endpoints: endpoints.join(","), api: Api::V3 })
+    }
+
+    /// The same `etcdctl` with the commands of the v2 API.
+    #[must_use]
+    pub fn v2(&self) -> Self {
+        Self { api: Api::V2, ..self.clone() }
     }
 
     /// Runs it with these arguments.
@@ -84,12 +98,15 @@ impl Ctl {
                 command.env_remove(name);
             }
         }
+        // Its own limits are 5 s, and 2 s for the log-in or a request; a busy machine may need more.
+        let (version, limits) = match self.api {
+            Api::V2 => ("2", ["--total-timeout=30s", "--timeout=30s"]),
+            Api::V3 => ("3", ["--command-timeout=30s", "--dial-timeout=30s"]),
+        };
         command
-            .env("ETCDCTL_API", "3")
+            .env("ETCDCTL_API", version)
             .arg(format!("--endpoints={}", self.endpoints))
-            // Its own limits are 5 s, and 2 s for the log-in; a busy machine may need more.
-            .arg("--command-timeout=30s")
-            .arg("--dial-timeout=30s")
+            .args(limits)
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());

@@ -2,8 +2,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Instant;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 use etcd_testkit::{ProcessId, Signal};
 
@@ -65,6 +65,25 @@ impl Running {
     /// When that does not come in time.
     pub fn output_until(&mut self, end: &str) -> String {
         self.read(|rest| rest.find(end).map(|at| at + end.len()))
+    }
+
+    /// Waits until it ends by itself; its exit code, and what else it has printed.
+    ///
+    /// # Panics
+    /// When it has not ended after `limit`.
+    pub fn wait(mut self, limit: Duration) -> (Option<i32>, String) {
+        let deadline = Instant::now() + limit;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.pieces.recv_timeout(left) {
+                Ok(piece) => self.rest += &String::from_utf8_lossy(&piece),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(error) => panic!("{error}; so far it has printed {:?}", self.rest),
+            }
+        }
+        // It has closed its output, and ends.
+        let status = self.child.wait().expect("it is a child of this process");
+        (status.code(), std::mem::take(&mut self.rest))
     }
 
     fn read(&mut self, enough: impl Fn(&str) -> Option<usize>) -> String {

@@ -99,19 +99,6 @@ fn keep_alive_renews_and_a_mirror_follows() {
     assert_eq!(ours.1, "to1/2\nb\nto1/3\nd\n");
 }
 
-#[test]
-fn the_performance_check_is_at_work() {
-    let Some(sides) = two() else { return };
-    for Side { ctl, .. } in &sides {
-        let _check = ctl.spawn(&["check", "perf", "--load=s"]);
-        wait_until("the check's keys", DEADLINE, || {
-            let keys = ctl.ok(&["get", "/etcdctl-check-perf/", "--prefix", "--keys-only", "--limit=3"]);
-            if keys.lines().count() > 4 { Ok(()) } else { Err(keys) }
-        })
-        .unwrap();
-    }
-}
-
 fn wait_for_keys(ctl: &Ctl, prefix: &str, count: usize) {
     wait_until(&format!("{count} keys with {prefix}"), DEADLINE, || {
         let keys = ctl.ok(&["get", prefix, "--prefix", "--keys-only"]);

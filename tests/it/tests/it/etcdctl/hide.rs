@@ -28,12 +28,13 @@ impl Hidden {
         Self(hidden)
     }
 
-    /// `line` with the server's own values in the places of `{member}`, `{scratch}` and `{url}`.
+    /// `line` with the server's own values in the places of `{member}`, `{scratch}`, `{url}` and `{peer}`.
     pub(super) fn fill(&self, line: &str, side: &Side) -> String {
         let member = self.0.iter().rfind(|(_, name)| *name == "MEMBER").expect("the member has an id");
         line.replace("{member}", &member.0)
             .replace("{scratch}", &side.lone.scratch.path().display().to_string())
             .replace("{url}", &side.lone.spec.client_url())
+            .replace("{peer}", &side.lone.spec.peer_url())
     }
 
     pub(super) fn hide(&self, text: &str) -> String {

@@ -1,9 +1,12 @@
 //! Every command of Debian's `etcdctl` against this server and against a real etcd 3.4: equal exit codes and equal
 //! words, but for ids, times, sizes and what came later than 3.4.
 
+mod files;
 mod going_on;
 mod hide;
+mod perf;
 mod script;
+mod v2;
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -23,13 +26,18 @@ pub(super) struct Side {
 
 /// This server and Go's; `None` when there is nothing to compare with.
 pub(super) fn two() -> Option<[Side; 2]> {
+    two_with(&[])
+}
+
+/// The same with more flags.
+fn two_with(more: &[&str]) -> Option<[Side; 2]> {
     if is_go_3_4() {
         eprintln!("NOT TESTED: Go's etcd against itself");
         return None;
     }
     let program = foreign("etcd")?;
     let (ours, theirs) = (Lone::new(), Lone::new());
-    let servers = [ours.start(), theirs.start_program(&program)];
+    let servers = [ours.start_with(more), theirs.start_program_with(&program, more)];
     let mut sides = [ours, theirs].into_iter().zip(servers).map(|(lone, server)| {
         Some(Side { ctl: Ctl::new(&[lone.spec.client_url()])?, lone, _server: server })
     });
