@@ -42,6 +42,15 @@ pub trait Accounts: Clone + Send + Sync + 'static {
         self.clone()
     }
 
+    /// The same replica for a call that lasts: acts for whoever this handle acts for now, even when his token ends
+    /// meanwhile. What he may do is looked at whenever he does something.
+    ///
+    /// # Errors
+    /// `InvalidAuthToken`, and those of a read barrier.
+    fn for_long(&self) -> impl Future<Output = Result<Self, Error>> + Send {
+        std::future::ready(Ok(self.clone()))
+    }
+
     /// Whether requests are checked.
     fn auth_enabled(&self) -> bool {
         false

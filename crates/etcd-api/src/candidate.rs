@@ -4,7 +4,8 @@
 //! waits watches one key, the youngest of those before it, so that a change wakes one candidate and not all of them.
 //!
 //! A key that nobody waits for any more would keep others waiting until its lease ends. So a candidate that is dropped
-//! before it was [kept](Candidate::keep) deletes its key; that covers callers who go away.
+//! before it was [kept](Candidate::keep) deletes its key; that covers callers who go away. A token is looked at when a
+//! candidate enters: a wait may well last longer, and must not end with a key that its owner may not delete any more.
 //!
 //! # Source
 //! etcd `client/v3/concurrency` (`key.go`, `mutex.go`, `election.go`): the keys and their order, which clients rely on
@@ -198,6 +199,7 @@ async fn enter<R: Replica>(
     lease: i64,
     value: Bytes,
 ) -> Result<Candidate<R>, Error> {
+    let replica = replica.for_long().await?;
     let lease = lease_or_new(&replica, lease).await?;
     let key = key(&prefix, lease);
     let put = PutRequest { key: key.clone(), value, lease, ..PutRequest::default() };

@@ -2,8 +2,6 @@
 
 mod observe;
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use etcd_proto::etcdserverpb::range_request::SortOrder;
 use etcd_proto::etcdserverpb::request_op::Request;
@@ -45,7 +43,7 @@ where
         Rpc::Campaign => grpc::answer::<R, CampaignRequest, B>(&api, headers, body, remote).await,
         Rpc::Proclaim => grpc::answer::<R, ProclaimRequest, B>(&api, headers, body, remote).await,
         Rpc::Leader => grpc::answer::<R, LeaderRequest, B>(&api, headers, body, remote).await,
-        Rpc::Observe => observe::answer(Arc::new(api), headers, body).await,
+        Rpc::Observe => observe::answer(api, headers, body).await,
         Rpc::Resign => grpc::answer::<R, ResignRequest, B>(&api, headers, body, remote).await,
         _ => unknown(rpc.path()).into_http(),
     }

@@ -83,6 +83,15 @@ impl<R: Replica> Shared<R> {
         Self { replica, common, needs_leader: wants_leader(headers) }
     }
 
+    /// The same for somebody whose token may end while the call lasts.
+    ///
+    /// # Errors
+    /// Those of [`crate::Accounts::for_long`].
+    pub(crate) async fn for_long(&self) -> Result<Self, Error> {
+        let (replica, common) = (self.replica.for_long().await?, Arc::clone(&self.common));
+        Ok(Self { replica, common, needs_leader: self.needs_leader })
+    }
+
     /// Ready when a call that lasts has to end though its client stays, with the reason.
     pub(crate) async fn ended(&self) -> Error {
         tokio::select! {

@@ -1,7 +1,6 @@
 //! `Observe`: a stream of who leads and what the leader proclaims.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -19,14 +18,14 @@ use crate::grpc::{Body, Outlet, Received, Rpc, receive, refuse};
 use crate::{Error, Replica};
 
 /// Answers the call. What is told begins with who leads now, if anybody does.
-pub(super) async fn answer<R, B>(api: Arc<Shared<R>>, headers: &HeaderMap, body: &mut B) -> Response<Body>
+pub(super) async fn answer<R, B>(api: Shared<R>, headers: &HeaderMap, body: &mut B) -> Response<Body>
 where
     R: Replica,
     B: http_body::Body<Data = Bytes> + Unpin,
 {
     let begun = Instant::now();
     let ongoing = api.metrics.ongoing(Rpc::Observe);
-    let (received, found) = match begin(&api, headers, body).await {
+    let (api, received, found) = match begin(&api, headers, body).await {
         Ok(begun) => begun,
         Err(status) => return refuse(ongoing, status),
     };
@@ -45,20 +44,21 @@ where
     response
 }
 
-/// Lets the call in, and reads who leads.
+/// Lets the call in, and reads who leads. Gives what the rest of the call is to use.
 async fn begin<R, B>(
     api: &Shared<R>,
     headers: &HeaderMap,
     body: &mut B,
-) -> Result<(Received<LeaderRequest>, RangeResponse), Status>
+) -> Result<(Shared<R>, Received<LeaderRequest>, RangeResponse), Status>
 where
     R: Replica,
     B: http_body::Body<Data = Bytes> + Unpin,
 {
     let rules = |_: &LeaderRequest| (false, Rpc::Observe.access());
     let received = receive(api, headers, body, Rpc::Observe, rules).await?;
-    let found = leader(api, &prefix(&received.request.name), false).await?;
-    Ok((received, found))
+    let api = api.for_long().await.map_err(Error::through_client)?;
+    let found = leader(&api, &prefix(&received.request.name), false).await?;
+    Ok((api, received, found))
 }
 
 async fn passed(deadline: Option<Instant>) {

@@ -36,6 +36,8 @@ pub(super) enum Caller {
     #[default]
     Nobody,
     Client(Arc<Credentials>),
+    /// This user, who proved it when a call began that lasts.
+    Proven(Arc<str>),
 }
 
 impl Authority {
@@ -61,6 +63,9 @@ impl ServerReplica {
         }
         let credentials = match self.caller() {
             Caller::Nobody => return Ok(None),
+            Caller::Proven(user) => {
+                return Ok(Some(Identity::new(Arc::clone(user), authority.state.revision())));
+            }
             Caller::Client(credentials) => credentials,
         };
         if let Some(token) = credentials.token() {

@@ -16,6 +16,13 @@ impl Accounts for ServerReplica {
         self.with_caller(Caller::Client(Arc::new(credentials)))
     }
 
+    async fn for_long(&self) -> Result<Self, Error> {
+        Ok(match self.who().await? {
+            Some(who) => self.with_caller(Caller::Proven(who.user().into())),
+            None => self.clone(),
+        })
+    }
+
     fn auth_enabled(&self) -> bool {
         self.authority().state.is_enabled()
     }

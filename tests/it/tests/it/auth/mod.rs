@@ -41,6 +41,24 @@ pub(crate) async fn set_up(url: &str) {
     client.auth_enable().await.unwrap();
 }
 
+/// Waits until tokens have expired that nobody has used since before this call, where they live for a few seconds.
+pub(crate) async fn await_expiry(raw: &raw::Raw) {
+    // A use renews a token, so that each look takes another one.
+    let mut tokens = Vec::new();
+    for _ in 0..40 {
+        tokens.push(raw.log_in("ann", ANN_PASSWORD).await.unwrap());
+    }
+    loop {
+        // Not too often: there are only so many.
+        tokio::time::sleep(Duration::from_millis(500)).await; // between two looks
+        let token = tokens.pop().expect("one of them has expired before");
+        if let Err(status) = raw.clone().with_token(&token).get("ann/1", true).await {
+            assert_eq!(status.code(), Code::Unauthenticated, "{status}");
+            return;
+        }
+    }
+}
+
 /// Code and text of a refusal.
 pub(crate) fn refusal<T: std::fmt::Debug>(outcome: Result<T, Error>) -> (Code, String) {
     match outcome {

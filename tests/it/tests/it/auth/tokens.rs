@@ -1,16 +1,13 @@
 //! Tokens of both kinds: good on every member, for a time.
 
-use std::time::Duration;
-
-use etcd_it::{DEADLINE, cluster, is_go_3_4, runtime, start};
+use etcd_it::{cluster, is_go_3_4, runtime, start};
 use etcd_proto::etcdserverpb::watch_request::RequestUnion;
 use etcd_proto::etcdserverpb::{AuthStatusResponse, WatchCreateRequest, WatchRequest, WatchResponse};
 use etcd_proto::prost::Message as _;
-use etcd_testkit::wait_until;
 use tonic::Code;
 
 use super::raw::Raw;
-use super::{ANN_PASSWORD, connect_as, denied, refusal, set_up};
+use super::{ANN_PASSWORD, await_expiry, connect_as, denied, refusal, set_up};
 use crate::lone::Lone;
 
 const KEYS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../crates/etcd-auth/testdata");
@@ -32,14 +29,20 @@ fn a_token_is_good_on_every_member_at_once() {
     });
 }
 
+/// Sets up users at a member, and logs ann in.
+async fn set_up_and_log_in(url: &str) -> (Raw, String) {
+    set_up(url).await;
+    let raw = Raw::connect(url).await;
+    let token = raw.log_in("ann", ANN_PASSWORD).await.unwrap();
+    (raw, token)
+}
+
 #[test]
 fn both_headers_carry_a_token_and_a_false_one_is_refused() {
     let cluster = start(cluster(1));
     let url = cluster.client_urls().remove(0);
     runtime().block_on(async {
-        set_up(&url).await;
-        let raw = Raw::connect(&url).await;
-        let token = raw.log_in("ann", ANN_PASSWORD).await.unwrap();
+        let (raw, token) = set_up_and_log_in(&url).await;
         raw.clone().with("authorization", &token).get("ann/1", false).await.unwrap();
         raw.clone().with("authorization", &format!("Bearer {token}")).get("ann/1", false).await.unwrap();
         raw.clone().with("authorization", "x").with_token(&token).get("ann/1", false).await.unwrap();
@@ -58,9 +61,7 @@ fn a_watch_that_is_refused_tells_the_code_too() {
     let cluster = start(cluster(1));
     let url = cluster.client_urls().remove(0);
     runtime().block_on(async {
-        set_up(&url).await;
-        let raw = Raw::connect(&url).await;
-        let token = raw.log_in("ann", ANN_PASSWORD).await.unwrap();
+        let (raw, token) = set_up_and_log_in(&url).await;
         let create = WatchCreateRequest { key: "root/1".into(), ..Default::default() };
         let request = WatchRequest { request_union: Some(RequestUnion::CreateRequest(create)) };
         let request = bytes::Bytes::from(request.encode_to_vec());
@@ -117,26 +118,7 @@ fn a_token_that_is_not_used_expires() {
     let url = cluster.client_urls().remove(0);
     runtime().block_on(async {
         set_up(&url).await;
-        // A use renews a token, so that each look takes another one.
-        let raw = Raw::connect(&url).await;
-        let mut tokens = Vec::new();
-        for _ in 0..20 {
-            tokens.push(raw.log_in("ann", ANN_PASSWORD).await.unwrap());
-        }
-        let runtime = tokio::runtime::Handle::current();
-        let expired = tokio::task::spawn_blocking(move || {
-            wait_until("a token to expire", DEADLINE, || {
-                let token = tokens.pop().expect("one of them has expired before");
-                let got = runtime.block_on(raw.clone().with_token(&token).get("ann/1", true));
-                // Not too often: there are only so many.
-                runtime.block_on(async { tokio::time::sleep(Duration::from_millis(500)).await }); // between two looks
-                match got {
-                    Ok(()) => Err("it is still good".to_owned()),
-                    Err(status) => Ok(status.code()),
-                }
-            })
-        });
-        assert!(matches!(expired.await.unwrap(), Ok(Code::Unauthenticated)));
+        await_expiry(&Raw::connect(&url).await).await;
     });
 }
 
@@ -179,9 +161,7 @@ fn signed_tokens_outlive_a_restart() {
         let server = lone.start_with(&[&flag]);
         let url = lone.spec.client_url();
         let token = runtime().block_on(async {
-            set_up(&url).await;
-            let raw = Raw::connect(&url).await;
-            let token = raw.log_in("ann", ANN_PASSWORD).await.unwrap();
+            let (raw, token) = set_up_and_log_in(&url).await;
             assert_eq!(token.split('.').count(), 3, "{token}");
             raw.clone().with_token(&token).get("ann/1", false).await.unwrap();
             let refused = raw.with_token(&format!("{token}x")).get("ann/1", false).await.unwrap_err();
