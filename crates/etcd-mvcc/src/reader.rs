@@ -172,6 +172,8 @@ impl RangeReader {
             let mut pair =
                 etcd_proto::mvccpb::KeyValue::decode(row).map_err(|_| RangeError::Damaged { main, sub })?;
             pair.value = Bytes::new();
+            // As from the index, which knows no leases.
+            pair.lease = 0;
             visit(&pair.encode_to_vec())
         } else {
             visit(row)

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use etcd_proto::etcdserverpb::RangeRequest;
+use etcd_proto::etcdserverpb::{PutRequest, RangeRequest};
 use etcd_proto::mvccpb::KeyValue;
 use etcd_proto::prost::Message as _;
 
@@ -22,6 +22,7 @@ fn fixture() -> Fixture {
     for n in (0..2500).step_by(7) {
         txn.put(&super::put(&format!("{n:04}"), "second")).unwrap();
     }
+    txn.put(&PutRequest { lease: 77, ..super::put("0010", "leased") }).unwrap();
     txn.delete_range(&super::delete("1000", "1100")).unwrap();
     txn.commit().unwrap();
     fixture
