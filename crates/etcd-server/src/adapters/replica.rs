@@ -257,13 +257,13 @@ impl Replica for ServerReplica {
     }
 
     async fn hash_kv(&self, revision: i64) -> Result<KeyspaceHash, Error> {
-        let revision_now = self.0.store.revision();
         let hash = self.read(true, move |store| store.hash_kv(revision)).await?;
         Ok(KeyspaceHash {
             hash: hash.hash,
             compact_revision: hash.compact_revision,
             hash_revision: hash.hash_revision,
-            revision: revision_now,
+            // Who asks for the newest takes the header's revision for that of the hash, as it is in etcd.
+            revision: if revision > 0 { self.0.store.revision() } else { hash.hash_revision },
         })
     }
 
