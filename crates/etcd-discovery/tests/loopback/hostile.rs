@@ -9,10 +9,10 @@ use etcd_discovery::DiscoveryError;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::keys::{Keys, NoPauses, impatient, join, url};
+use crate::keys::{Keys, NoPauses, impatient, join, unhurried, url};
 
 async fn error_of(keys: &Arc<Keys>) -> DiscoveryError {
-    join(&impatient(&keys.serve().await), 0).await.unwrap_err()
+    join(&unhurried(&keys.serve().await), 0).await.unwrap_err()
 }
 
 fn assert_bad_endpoint(error: &DiscoveryError, says: &str) {
@@ -45,7 +45,7 @@ async fn errors_for_a_while() {
         Some((status, "<html>").into_response())
     });
     let pauses = Arc::new(NoPauses::default());
-    let mut options = impatient(&keys.serve().await);
+    let mut options = unhurried(&keys.serve().await);
     options.pauses = pauses.clone();
     assert_eq!(join(&options, 0).await.unwrap().members.len(), 1);
     assert_eq!(*pauses.0.lock().unwrap(), [2, 4, 8, 16, 32]);
@@ -72,7 +72,7 @@ async fn nobody_there_yet() {
         }
     }
     let late = Arc::new(Late(address, Mutex::default()));
-    let mut options = impatient(&url(address));
+    let mut options = unhurried(&url(address));
     options.pauses = late.clone();
     join(&options, 0).await.unwrap();
     assert_eq!(*late.1.lock().unwrap(), [2, 4, 8]);
@@ -117,17 +117,16 @@ async fn gigabytes() {
         }
         piece
     };
-    let mut options = impatient(&raw(PIECE, true).await);
-    options.request_timeout = std::time::Duration::from_secs(60);
+    let options = unhurried(&raw(PIECE, true).await);
     assert_bad_endpoint(&join(&options, 0).await.unwrap_err(), "longer than 4194304 bytes");
 }
 
 #[tokio::test]
 async fn an_endless_head() {
-    let mut options = impatient(&raw(b"HTTP/1.1 200 OK\r\nx: ", false).await);
+    let options = impatient(&raw(b"HTTP/1.1 200 OK\r\nx: ", false).await);
     assert_eq!(join(&options, 0).await.unwrap_err(), DiscoveryError::Timeout);
     // What the HTTP client makes of it is up to the client; it must not wait for the end.
-    options =
+    let mut options =
         impatient(&raw(b"HTTP/1.1 200 OK\r\nx: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n", true).await);
     let pauses = Arc::new(NoPauses::default());
     options.pauses = pauses.clone();
@@ -152,7 +151,7 @@ async fn redirects() {
         let front = Keys::with("1", move |_, path| {
             Some((status, [("location", format!("{there}{path}"))]).into_response())
         });
-        join(&impatient(&front.serve().await), 0).await.unwrap();
+        join(&unhurried(&front.serve().await), 0).await.unwrap();
         let requests = service.requests.lock().unwrap().clone();
         assert!(requests.iter().any(|request| request.starts_with("PUT /")), "{status}: {requests:?}");
     }
@@ -213,7 +212,7 @@ async fn an_id_that_is_taken_and_an_answer_that_was_lost() {
     let url = keys.serve().await;
     let id = etcd_membership::MemberId::derive(&["http://10.0.0.10:2380".into()], &url, None).to_string();
     keys.put(&id, "infra0=http://10.0.0.10:2380");
-    assert_eq!(join(&impatient(&url), 0).await, Err(DiscoveryError::DuplicateId { id: id.clone() }));
+    assert_eq!(join(&unhurried(&url), 0).await, Err(DiscoveryError::DuplicateId { id: id.clone() }));
 
     // The first attempt is heard, and its answer is lost: then the second one finds its own registration.
     for (registered, joins) in
@@ -230,7 +229,7 @@ async fn an_id_that_is_taken_and_an_answer_that_was_lost() {
             Some(StatusCode::INTERNAL_SERVER_ERROR.into_response())
         });
         assert!(keys.set(service.clone()).is_ok());
-        let joined = join(&impatient(&service.serve().await), 0).await;
+        let joined = join(&unhurried(&service.serve().await), 0).await;
         assert_eq!(joined.is_ok(), joins, "{joined:?}");
         assert!(joins || matches!(joined, Err(DiscoveryError::DuplicateId { .. })));
     }
@@ -253,7 +252,7 @@ async fn waits_that_end_at_once() {
         }
     });
     // The redirect forgets the query, so that a wait is an ordinary look and ends at once.
-    let mut options = impatient(&front.serve().await);
+    let mut options = unhurried(&front.serve().await);
     options.pauses = pauses.clone();
     assert_eq!(join(&options, 0).await.unwrap().members.len(), 2);
     let pauses = pauses.0.lock().unwrap().clone();

@@ -142,11 +142,18 @@ pub(crate) fn member(n: usize) -> (String, etcd_membership::Urls) {
     (format!("infra{n}"), format!("http://10.0.{}.{}:2380", n / 100, n % 100 + 10).parse().unwrap())
 }
 
-/// Short limits, no pauses.
-pub(crate) fn impatient(url: &str) -> V2Options {
+/// No pauses, and time for every answer.
+pub(crate) fn unhurried(url: &str) -> V2Options {
     let mut options = V2Options::new(url);
-    options.request_timeout = Duration::from_millis(500);
+    options.request_timeout = Duration::from_secs(60);
     options.pauses = Arc::new(NoPauses::default());
+    options
+}
+
+/// For services that do not answer at all.
+pub(crate) fn impatient(url: &str) -> V2Options {
+    let mut options = unhurried(url);
+    options.request_timeout = Duration::from_millis(500);
     options
 }
 

@@ -7,7 +7,7 @@ use etcd_discovery::Password;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::keys::{Keys, impatient, join, member};
+use crate::keys::{Keys, join, member, unhurried};
 use crate::tls::Https;
 
 /// Forwards requests in absolute form and opens tunnels, one connection for each; counts both.
@@ -66,7 +66,7 @@ async fn requests_pass_through_the_proxy() {
     let url = keys.serve().await;
     let proxy = Proxy::start().await;
     for prefix in ["", "http://"] {
-        let mut options = impatient(&url);
+        let mut options = unhurried(&url);
         options.proxy = Password::new(format!("{prefix}{}", proxy.address));
         let before = proxy.forwarded.load(Ordering::Relaxed);
         let joined = join(&options, 0).await;
@@ -80,7 +80,7 @@ async fn requests_pass_through_the_proxy() {
 async fn https_passes_through_a_tunnel() {
     let https = Https::start(false).await;
     let proxy = Proxy::start().await;
-    let mut options = impatient(&https.url);
+    let mut options = unhurried(&https.url);
     options.tls = Some(https.client(false));
     options.proxy = Password::new(&proxy.address);
     let (name, urls) = member(0);

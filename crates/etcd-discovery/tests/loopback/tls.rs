@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::keys::{Keys, NoPauses, impatient, join};
+use crate::keys::{Keys, NoPauses, join, unhurried};
 
 /// A service of size 1 with a certificate for 127.0.0.1.
 pub(crate) struct Https {
@@ -94,7 +94,7 @@ impl Https {
 #[tokio::test]
 async fn certificates_on_both_sides() {
     let https = Https::start(true).await;
-    let mut options = impatient(&https.url);
+    let mut options = unhurried(&https.url);
     options.tls = Some(https.client(true));
     assert_eq!(join(&options, 0).await.unwrap().members.len(), 1);
 }
@@ -104,7 +104,7 @@ async fn certificates_on_both_sides() {
 async fn certificates_that_are_not_trusted() {
     for (asks, stranger) in [(false, true), (true, false)] {
         let https = Https::start(asks).await;
-        let mut options = impatient(&https.url);
+        let mut options = unhurried(&https.url);
         let trusts = if stranger { Https::start(false).await } else { https };
         options.tls = Some(trusts.client(false));
         let pauses = Arc::new(NoPauses::default());
@@ -120,6 +120,6 @@ async fn certificates_that_are_not_trusted() {
 
 #[tokio::test]
 async fn https_without_anybody_to_trust() {
-    let error = join(&impatient("https://127.0.0.1:1/v2/keys/token"), 0).await.unwrap_err();
+    let error = join(&unhurried("https://127.0.0.1:1/v2/keys/token"), 0).await.unwrap_err();
     assert!(matches!(error, DiscoveryError::InvalidUrl { .. }), "{error}");
 }
