@@ -1,6 +1,6 @@
 //! The same JSON requests to this server and to a real etcd 3.4: equal statuses, and equal bodies but for ids.
 
-use etcd_it::{foreign, is_go_3_4};
+use etcd_it::{Server, foreign, is_go_3_4};
 
 use super::Curl;
 use crate::lone::Lone;
@@ -137,31 +137,55 @@ fn answers_are_those_of_a_real_etcd() {
     if is_go_3_4() {
         return;
     }
-    let Some(program) = foreign("etcd") else { return };
-    let (ours, theirs) = (Lone::new(), Lone::new());
-    let _our_server = ours.start();
-    let _their_server = theirs.start_program(&program);
-    let Some(our_curl) = Curl::new(ours.spec.client_url()) else { return };
-    let Some(their_curl) = Curl::new(theirs.spec.client_url()) else { return };
-    let mut different = Vec::new();
-    for (path, body) in REQUESTS {
-        let mut found = our_curl.post(path, body);
-        let mut expected = their_curl.post(path, body);
-        found.1 = without_ids(&found.1);
-        expected.1 = without_ids(&expected.1);
-        if found != expected {
-            different.push(format!("{path} {body}\n  ours   {found:?}\n  theirs {expected:?}"));
-        }
-    }
-    assert!(different.is_empty(), "{}", different.join("\n"));
+    let Some(both) = Both::start() else { return };
+    both.assert_alike(REQUESTS);
     for method in ["GET", "PUT", "DELETE"] {
-        let found = our_curl.run(&["-X", method], "/v3/kv/range", "");
-        assert_eq!(found, their_curl.run(&["-X", method], "/v3/kv/range", ""), "{method}");
+        let [found, expected] = both.each(|curl| curl.run(&["-X", method], "/v3/kv/range", ""));
+        assert_eq!(found, expected, "{method}");
+    }
+}
+
+/// This server and a real etcd 3.4, each asked with curl.
+pub(crate) struct Both {
+    curls: [Curl; 2],
+    _servers: [Server; 2],
+    _lones: [Lone; 2],
+}
+
+impl Both {
+    /// `None` when there is nothing to compare with.
+    pub(crate) fn start() -> Option<Self> {
+        let program = foreign("etcd")?;
+        let lones = [Lone::new(), Lone::new()];
+        let curl = |lone: &Lone| Curl::new(lone.spec.client_url());
+        let curls = [curl(&lones[0])?, curl(&lones[1])?];
+        let servers = [lones[0].start(), lones[1].start_program(&program)];
+        Some(Self { curls, _servers: servers, _lones: lones })
+    }
+
+    /// What comes of `ask` at ours, and at theirs.
+    pub(crate) fn each<T>(&self, ask: impl Fn(&Curl) -> T) -> [T; 2] {
+        self.curls.each_ref().map(ask)
+    }
+
+    /// Sends each request (path and body) to both, and checks that they answer alike but for ids.
+    pub(crate) fn assert_alike(&self, requests: &[(&str, &str)]) {
+        let mut different = Vec::new();
+        for (path, body) in requests {
+            let [found, expected] = self.each(|curl| {
+                let (status, answer) = curl.post(path, body);
+                (status, without_ids(&answer))
+            });
+            if found != expected {
+                different.push(format!("{path} {body}\n  ours   {found:?}\n  theirs {expected:?}"));
+            }
+        }
+        assert!(different.is_empty(), "{}", different.join("\n"));
     }
 }
 
 /// Leaves out what two clusters never share.
-pub(crate) fn without_ids(body: &str) -> String {
+fn without_ids(body: &str) -> String {
     let mut text = body.to_owned();
     for name in ["cluster_id", "member_id", "raft_term"] {
         let from = format!("\"{name}\":\"");

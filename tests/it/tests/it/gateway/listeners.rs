@@ -1,8 +1,8 @@
 //! `--listen-metrics-urls`, `--listen-client-http-urls`, `--cors`, `--host-whitelist`, `--metrics`,
 //! `--enable-grpc-gateway`.
 
-use etcd_it::{Ctl, is_go_3_4};
-use etcd_testkit::reserve_ports;
+use etcd_it::{Ctl, DEADLINE, is_go_3_4};
+use etcd_testkit::{reserve_ports, wait_until};
 
 use super::Curl;
 use crate::lone::Lone;
@@ -16,14 +16,14 @@ fn metrics_have_a_port_of_their_own() {
     let Some(client) = Curl::new(lone.spec.client_url()) else { return };
     let Some(metrics) = Curl::new(url) else { return };
     assert_eq!(client.post("/v3/kv/put", r#"{"key":"YQ=="}"#).0, 200);
-    let (status, page) = metrics.run(&[], "/metrics", "");
-    assert_eq!(status, 200);
-    let labels = r#"grpc_method="Put""#;
-    let times = page.lines().filter(|line| line.starts_with("grpc_server_handling_seconds_count{"));
-    assert!(
-        times.filter(|line| line.contains(labels)).any(|line| line.ends_with(" 1")),
-        "the put was timed: {page}"
-    );
+    // It is timed when it is over, which may be after it was answered.
+    let timed = wait_until("the put to be timed", DEADLINE, || {
+        let (status, page) = metrics.run(&[], "/metrics", "");
+        let mut times = page.lines().filter(|line| line.starts_with("grpc_server_handling_seconds_count{"));
+        let is_timed = times.any(|line| line.contains(r#"grpc_method="Put""#) && line.ends_with(" 1"));
+        if status == 200 && is_timed { Ok(()) } else { Err(format!("{status} {page}")) }
+    });
+    timed.unwrap();
     assert_eq!(metrics.run(&[], "/health", "").0, 200);
     assert_eq!(metrics.run(&[], "/version", "").0, 404);
     assert_eq!(client.run(&[], "/metrics", "").0, 200, "the client port goes on serving them");

@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-pub(crate) use differential::without_ids;
+pub(crate) use differential::Both;
 use etcd_it::{Running, foreign};
 
 /// Runs `curl` against one member.
