@@ -3,9 +3,12 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::time::Duration;
 
-use etcd_testkit::{ReservedPort, reserve_ports, server_binary};
+use etcd_testkit::{ReservedPort, reserve_ports, server_binary, wait_until};
 use tempfile::TempDir;
+
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Three members at ten ports' distance, with two ports each.
 const OFFSETS: [u16; 6] = [0, 1, 10, 11, 20, 21];
@@ -96,8 +99,13 @@ fn up_and_down(bootstrap: &str, tls: &str, says: &str) {
     ] {
         assert!(said.contains(&text), "{text:?} is not in:\n{said}");
     }
-    let status = place.ok(&["status"]);
-    assert_eq!(status.matches("follower").count(), 2, "{status}");
+    // A member that does not answer in a moment counts as one that is starting.
+    let settled = wait_until("a leader and two followers", DEADLINE, || {
+        let status = place.cluster(&["status"]);
+        let said = String::from_utf8_lossy(&status.stdout).into_owned();
+        if status.status.success() && said.matches("follower").count() == 2 { Ok(()) } else { Err(said) }
+    });
+    settled.unwrap();
     // Whoever has a log looks for nobody.
     place.ok(&["stop", "infra1"]);
     place.ok(&["start", "infra1"]);

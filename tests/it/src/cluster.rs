@@ -4,19 +4,25 @@ use std::ops::{Deref, DerefMut};
 
 use etcd_proto::etcdserverpb::HashKvRequest;
 use etcd_proto::etcdserverpb::maintenance_client::MaintenanceClient;
-use etcd_testkit::{Cluster, ClusterBuilder};
+use etcd_testkit::{Cluster, ClusterBuilder, wait_until};
 use tokio::runtime::Runtime;
 
-use crate::{assert_no_panic, server};
+use crate::{DEADLINE, assert_no_panic, is_go_3_4, server};
 
 /// A [`Cluster`] of the server under test. When it is dropped, no member's log may tell of a panic.
 #[derive(Debug)]
 pub struct TestCluster(Cluster);
 
+/// In milliseconds, instead of the default of a second: on a busy machine a member may have to do without processor or
+/// disk for that long, and a test must not lose its leader, with what is under way, because of that.
+const ELECTION_TIMEOUT: &str = "--election-timeout=3000";
+
 /// Describes a cluster of the server under test.
 #[must_use]
 pub fn cluster(members: usize) -> ClusterBuilder {
-    Cluster::builder(server()).members(members)
+    let builder = Cluster::builder(server()).members(members);
+    // One member alone elects itself at once.
+    if members > 1 { builder.argument(ELECTION_TIMEOUT) } else { builder }
 }
 
 /// Starts what `builder` describes.
@@ -68,13 +74,47 @@ impl TestCluster {
         (seen[0].0, seen[0].2)
     }
 
-    /// The sum over all members of a sample of `/metrics`.
+    /// Waits until every member has told its name and client URLs, and all know those of all.
     ///
     /// # Panics
-    /// When a member does not answer.
+    /// When that is not so in time.
+    pub fn wait_for_names(&mut self) {
+        let named = self.0.wait("every member to know all names", |members| {
+            for member in members {
+                let known = member.probe().members().map_err(|error| error.to_string())?;
+                let named = known.iter().filter(|other| !other.client_urls.is_empty()).count();
+                if (named, known.len()) != (members.len(), members.len()) {
+                    return Err(format!("{} knows {known:?}", member.spec().name));
+                }
+            }
+            Ok(())
+        });
+        named.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// The sum of a sample of a member's `/metrics`, whatever its labels. What is counted beside an answer may be
+    /// counted after it: see [`TestCluster::wait_for_metric`].
+    ///
+    /// # Panics
+    /// When the member does not answer in time.
     #[must_use]
     pub fn metric(&self, index: usize, name: &str) -> f64 {
-        self.0.member(index).probe().metrics().unwrap_or_else(|error| panic!("{error}")).sum(name)
+        let probe = self.0.member(index).probe();
+        let answered =
+            wait_until("a member's metrics", DEADLINE, || probe.metrics().map_err(|error| error.to_string()));
+        answered.unwrap_or_else(|error| panic!("{error}")).sum(name)
+    }
+
+    /// Waits until that sum is what is looked for, and gives it.
+    ///
+    /// # Panics
+    /// When it is not in time.
+    pub fn wait_for_metric(&self, index: usize, name: &str, is_it: impl Fn(f64) -> bool) -> f64 {
+        let seen = wait_until(name, DEADLINE, || {
+            let now = self.metric(index, name);
+            if is_it(now) { Ok(now) } else { Err(now.to_string()) }
+        });
+        seen.unwrap_or_else(|error| panic!("{error}"))
     }
 }
 
@@ -109,5 +149,8 @@ async fn hash_kv(url: String) -> Result<(i64, i64, u32), String> {
     let mut client = MaintenanceClient::connect(url).await.map_err(|error| error.to_string())?;
     let answer = client.hash_kv(HashKvRequest { revision: 0 }).await.map_err(|error| error.to_string())?;
     let answer = answer.into_inner();
-    Ok((answer.header.unwrap_or_default().revision, answer.compact_revision, answer.hash))
+    // 3.4 tells only in the header what the hash is of.
+    let revision =
+        if is_go_3_4() { answer.header.unwrap_or_default().revision } else { answer.hash_revision };
+    Ok((revision, answer.compact_revision, answer.hash))
 }

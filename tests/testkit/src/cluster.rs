@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -16,6 +17,9 @@ use crate::tail::last_lines;
 use crate::wait::{WaitError, wait_until};
 
 const LOG_LINES: usize = 8;
+
+/// How long a member may take to answer one question: tests ask some of them once only.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A cluster in a directory of its own, with reserved ports; all of it goes when this value is dropped.
 ///
@@ -142,7 +146,7 @@ impl Cluster {
                 name,
             };
             let log = directory.path().join(format!("{}.log", spec.name));
-            Member { probe: Probe::of(&spec), spec, log, process: None, _ports: own }
+            Member { probe: Probe::patient(&spec, PATIENCE), spec, log, process: None, _ports: own }
         };
         let members = (0..options.members).map(member).collect();
         Ok(Self { members, options, directory: Some(directory), failed: Cell::new(false) })

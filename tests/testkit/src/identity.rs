@@ -61,10 +61,11 @@ impl ProcessId {
         self.state().is_some()
     }
 
-    /// Whether it is stopped by SIGSTOP.
+    /// Whether it is stopped by SIGSTOP, with all of its threads: one that waits for the disk stops only after that.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.state().is_some_and(|state| state.state == 'T')
+            && ProcessState::of_threads(self.pid).all(|thread| thread.state == 'T' || !thread.is_alive())
     }
 
     /// Sends `signal` to this process and to no other.

@@ -94,6 +94,12 @@ impl Probe {
         Self::make(&spec.client_url(), &spec.peer_url(), &spec.security, patience)
     }
 
+    /// A probe of the member with these URLs, which waits so long for an answer.
+    #[must_use]
+    pub fn new_patient(client_url: &str, peer_url: &str, security: &Security, patience: Duration) -> Self {
+        Self::make(client_url, peer_url, security, patience)
+    }
+
     fn make(client_url: &str, peer_url: &str, security: &Security, patience: Duration) -> Self {
         let (client, peer) = match security {
             Security::Plain => (TlsConfig::default(), TlsConfig::default()),

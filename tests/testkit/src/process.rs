@@ -13,6 +13,9 @@ use rustix::process::Signal;
 use crate::identity::{ProcessId, SignalError};
 use crate::wait::{WaitError, wait_until};
 
+/// How long the kernel may take to carry out a signal: a thread that waits for a slow disk hears of it only afterwards.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// What to run, and where its output goes.
 #[derive(Debug, Clone)]
 pub struct Launch {
@@ -117,7 +120,7 @@ impl Process {
     /// `Signal` when it has ended already.
     pub fn kill(&mut self) -> Result<ExitStatus, ProcessError> {
         self.id.signal(Signal::KILL)?;
-        self.collect(Duration::from_secs(10))
+        self.collect(PATIENCE)
     }
 
     /// SIGTERM, and waits until it has ended by itself.
@@ -135,7 +138,7 @@ impl Process {
     /// When it has ended.
     pub fn pause(&self) -> Result<(), ProcessError> {
         self.id.signal(Signal::STOP)?;
-        wait_until("the process to pause", Duration::from_secs(10), || {
+        wait_until("the process to pause", PATIENCE, || {
             if self.id.is_paused() { Ok(()) } else { Err("it still runs".to_owned()) }
         })?;
         Ok(())

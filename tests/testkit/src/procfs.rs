@@ -26,6 +26,12 @@ impl ProcessState {
         Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
 
+    /// Reads the states of the threads of process `pid`, those that have ended meanwhile left out.
+    pub fn of_threads(pid: u32) -> impl Iterator<Item = Self> {
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        threads.filter_map(|thread| Self::parse(&fs::read_to_string(thread.path().join("stat")).ok()?))
+    }
+
     /// Whether it is more than a corpse that waits for its parent.
     #[must_use]
     pub const fn is_alive(&self) -> bool {

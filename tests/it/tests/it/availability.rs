@@ -113,9 +113,9 @@ fn one_of_three_answers_only_serializable_reads() {
 
 #[test]
 fn a_leader_that_is_told_to_stop_hands_over() {
-    const ELECTION: Duration = Duration::from_secs(10);
+    const ELECTION: Duration = Duration::from_secs(20);
     // A new leader before any election timeout can have run out was made so by the old one.
-    let builder = cluster(3).argument("--election-timeout=10000").argument("--heartbeat-interval=100");
+    let builder = cluster(3).argument("--election-timeout=20000").argument("--heartbeat-interval=100");
     let mut cluster = start(builder);
     let leader = cluster.wait_for_leader().unwrap();
     let status = cluster.stop(leader).unwrap();

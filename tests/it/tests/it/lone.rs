@@ -1,9 +1,13 @@
 //! One member of its own, on reserved ports.
 
 use std::path::Path;
+use std::time::Duration;
 
 use etcd_it::{DEADLINE, Scratch, Server};
 use etcd_testkit::{MemberSpec, Probe, ReservedPort, Security, reserve_ports, wait_until};
+
+/// How long the member may take to answer one question: some are asked once only.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Name, ports and directory of a member; its ports stay reserved for as long as it lives.
 pub(crate) struct Lone {
@@ -80,6 +84,6 @@ impl Lone {
     }
 
     pub(crate) fn probe(&self) -> Probe {
-        Probe::of(&self.spec)
+        Probe::patient(&self.spec, PATIENCE)
     }
 }

@@ -4,6 +4,7 @@ use etcd_it::{TestCluster, cluster, is_go_3_4, runtime, start};
 use tokio::runtime::Runtime;
 
 use super::{ANN_PASSWORD, ROOT_PASSWORD, connect_as, denied, refusal, set_up};
+use crate::load::{await_snapshot, put_many_through};
 
 /// Every member knows ann, what she may do, and that nobody else may do anything.
 fn assert_known(cluster: &TestCluster, runtime: &Runtime) {
@@ -56,21 +57,14 @@ fn users_come_with_a_snapshot() {
     cluster.stop(2).unwrap();
     cluster.wait_for_leader().unwrap();
     let urls = crate::load::urls_without(&cluster, 2);
-    runtime.block_on(async {
-        set_up(&urls[0]).await;
-        let mut ann = connect_as(&urls[0], "ann", ANN_PASSWORD).await.unwrap();
-        for number in 0..1100 {
-            ann.put(format!("ann/{number}"), "x", None).await.unwrap();
-        }
-    });
+    runtime.block_on(set_up(&urls[0]));
+    let ann = runtime.block_on(connect_as(&urls[0], "ann", ANN_PASSWORD)).unwrap();
+    let write = || put_many_through(&runtime, std::slice::from_ref(&ann), "ann", 1100, 1);
+    write();
     cluster.start(2).unwrap();
-    cluster.wait_for_health(2).unwrap();
+    await_snapshot(&mut cluster, 2, |_| write());
     assert_known(&cluster, &runtime);
     if !is_go_3_4() {
-        assert!(
-            cluster.metric(2, "etcd_network_snapshot_receive_success") >= 1.0,
-            "it came without a snapshot"
-        );
         let revisions: Vec<f64> =
             (0..3).map(|index| cluster.metric(index, "etcd_debugging_auth_revision")).collect();
         assert!(

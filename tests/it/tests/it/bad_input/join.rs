@@ -48,6 +48,8 @@ fn joining_without_being_added() {
 #[test]
 fn a_wiped_member_with_the_same_token() {
     let mut cluster = start(cluster(3));
+    // Who has told its client URLs has been there.
+    cluster.wait_for_names();
     let id = cluster.member(1).probe().metrics().unwrap().server_id().unwrap().to_owned();
     cluster.kill(1).unwrap();
     cluster.wipe(1).unwrap();

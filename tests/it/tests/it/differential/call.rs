@@ -161,7 +161,8 @@ impl Answer {
                 chosen.for_each(|lease| lease.id = i64::MAX);
             }
             Self::TimeToLive(answer) => {
-                if (0..120).contains(&(answer.granted_ttl - answer.ttl)) {
+                // No lease is shorter.
+                if (0..900).contains(&(answer.granted_ttl - answer.ttl)) {
                     answer.ttl = answer.granted_ttl;
                 }
                 answer.keys.sort();

@@ -9,8 +9,13 @@ mod service;
 mod v2;
 mod v3;
 
+use std::time::Duration;
+
 use etcd_it::{DEADLINE, Ended, Scratch, Server};
 use etcd_testkit::{MemberSpec, PeerMember, Probe, ReservedPort, Security, reserve_ports, wait_until};
+
+/// How long a member may take to answer one question.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Members on reserved ports, in one directory.
 pub(crate) struct Hosts {
@@ -69,7 +74,7 @@ impl Hosts {
             if !server.is_running() {
                 return Ok(false);
             }
-            match Probe::of(&self.specs[index]).health() {
+            match Probe::patient(&self.specs[index], PATIENCE).health() {
                 Ok(true) => Ok(true),
                 other => Err(format!("{other:?}")),
             }
@@ -79,7 +84,7 @@ impl Hosts {
 
     /// The members that one of them knows, by name, once all have told their names.
     pub(crate) fn members(&self, index: usize) -> Vec<PeerMember> {
-        let probe = Probe::of(&self.specs[index]);
+        let probe = Probe::patient(&self.specs[index], PATIENCE);
         wait_until("all members to have names", DEADLINE, || {
             let mut members = probe.members().map_err(|error| error.to_string())?;
             members.sort_by(|a, b| a.name.cmp(&b.name));

@@ -1,10 +1,9 @@
 //! v2 discovery: the guide's private discovery service, its errors and its warning.
 
-use std::net::TcpListener;
 use std::process::Command;
 
 use etcd_it::{Server, foreign, is_go_3_4};
-use etcd_testkit::Signal;
+use etcd_testkit::{Signal, reserve_ports};
 
 use super::Hosts;
 use super::service::Service;
@@ -215,9 +214,8 @@ fn known_already(service: &Service) {
 #[test]
 fn a_service_that_is_not_there_yet() {
     let hosts = Hosts::new(1);
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap();
-    drop(taken);
+    let port = reserve_ports(1).unwrap();
+    let address = format!("127.0.0.1:{}", port[0].get());
     let mut server = hosts.start(0, &["--discovery", &format!("http://{address}/v2/keys/discovery/t")]);
     server.wait_for_output(&format!(
         "cluster status check: error connecting to http://{address}, retrying in 2s"

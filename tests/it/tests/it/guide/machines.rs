@@ -127,16 +127,28 @@ impl Machines {
 
     /// Runs a command until it succeeds: the servers before it have just been started. What it prints.
     pub(super) fn run(&self, host: &str, script: &str) -> String {
-        let output = wait_until(script, DEADLINE, || {
-            let output = self.shell(host, script).output().unwrap();
-            let text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
-            if output.status.success() {
-                Ok(text)
-            } else {
-                Err(format!("{text} {}", String::from_utf8_lossy(&output.stderr)))
-            }
-        });
+        let output = wait_until(script, DEADLINE, || self.try_to(host, script));
         output.unwrap_or_else(|error| panic!("on {host}: {error}"))
+    }
+
+    /// Runs a command until it prints what is expected: it may succeed before all members have told their names.
+    pub(super) fn run_until(&self, host: &str, script: &str, expected: &str) {
+        let printed = wait_until(script, DEADLINE, || match self.try_to(host, script)? {
+            said if said == expected => Ok(()),
+            said => Err(format!("{said:?} is not {expected:?}")),
+        });
+        printed.unwrap_or_else(|error| panic!("on {host}: {error}"));
+    }
+
+    /// Runs a command once. What it prints, or, when it fails, all that it says.
+    fn try_to(&self, host: &str, script: &str) -> Result<String, String> {
+        let output = self.shell(host, script).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
+        if output.status.success() {
+            Ok(text)
+        } else {
+            Err(format!("{text} {}", String::from_utf8_lossy(&output.stderr)))
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 const WRITERS: usize = 8;
 /// After that a request has an unknown outcome.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(6);
 
 /// Writers on all endpoints at once, each key once.
 pub(super) struct Load {
@@ -38,14 +38,16 @@ impl Load {
         Self { ledger, writers }
     }
 
-    /// Waits until so many more puts are acknowledged.
+    /// Waits until so many more puts are acknowledged. A slow disk may need its time for them; each must come in time.
     pub(super) fn wait_for_progress(&self, more: usize) {
-        let goal = self.ledger.count.load(Ordering::Relaxed) + more;
-        wait_until(&format!("{more} more acknowledged puts"), DEADLINE, || {
-            let now = self.ledger.count.load(Ordering::Relaxed);
-            if now >= goal { Ok(()) } else { Err(format!("{now} of {goal}")) }
-        })
-        .unwrap();
+        let count = || self.ledger.count.load(Ordering::Relaxed);
+        let (mut seen, goal) = (count(), count() + more);
+        while seen < goal {
+            seen = wait_until(&format!("one more acknowledged put, of {more}"), DEADLINE, || {
+                if count() > seen { Ok(count()) } else { Err(format!("{seen} of {goal}")) }
+            })
+            .unwrap();
+        }
     }
 
     /// Ends the load; gives every acknowledged key with its value.

@@ -128,15 +128,7 @@ fn member_list_endpoint_status_and_health() {
     let leader = cluster.wait_for_leader().expect("a leader");
     let Some(all) = Ctl::new(&urls) else { return };
     // A new member is listed without a name until it has published itself.
-    cluster
-        .wait("every member to know all names", |members| {
-            let known = members.iter().all(|member| {
-                let known = member.probe().members().unwrap_or_default();
-                known.len() == 3 && known.iter().all(|other| !other.client_urls.is_empty())
-            });
-            if known { Ok(()) } else { Err("some name is missing".to_owned()) }
-        })
-        .expect("names");
+    cluster.wait_for_names();
     let mut lists = Vec::new();
     for url in &urls {
         lists.push(Ctl::new(&[url]).expect("it is there").ok(&["member", "list"]));

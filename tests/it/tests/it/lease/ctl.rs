@@ -45,7 +45,7 @@ fn grant_keep_alive_timetolive_list_and_revoke() {
 #[test]
 fn refusals() {
     const NOT_FOUND: &str = "etcdserver: requested lease not found";
-    let cluster = start(cluster(3));
+    let cluster = start(cluster(3).argument("--election-timeout=1000"));
     for url in cluster.client_urls() {
         let Some(ctl) = Ctl::new(&[url]) else { return };
         assert_eq!(ctl.error(&["lease", "revoke", "1234"]), format!("failed to revoke lease ({NOT_FOUND})"));
@@ -58,7 +58,7 @@ fn refusals() {
         assert_eq!((once.code, once.stderr.as_str()), (Some(2), format!("Error: {NOT_FOUND}\n").as_str()));
         let nothing = ctl.ok(&["get", "", "--prefix"]);
         assert_eq!(nothing, "");
-        // A lease lives longer than an election takes, whatever was asked for.
+        // A lease lives longer than an election takes, whatever was asked for: three halves of a second, rounded up.
         granted(&ctl.ok(&["lease", "grant", "1"]), 2);
     }
 }

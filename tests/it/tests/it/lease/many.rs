@@ -32,9 +32,10 @@ async fn grant(channel: Channel, first: i64, step: usize, count: i64, end: Insta
     put
 }
 
-async fn left(url: &str) -> usize {
-    let mut client = LeaseClient::connect(url.to_owned()).await.unwrap();
-    client.lease_leases(LeaseLeasesRequest {}).await.unwrap().into_inner().leases.len()
+async fn left(url: &str) -> Result<usize, String> {
+    let mut client = LeaseClient::connect(url.to_owned()).await.map_err(|error| error.to_string())?;
+    let answer = client.lease_leases(LeaseLeasesRequest {}).await.map_err(|error| error.to_string())?;
+    Ok(answer.into_inner().leases.len())
 }
 
 #[test]
@@ -65,7 +66,7 @@ fn leases_that_end_together_are_gone_soon() {
         .wait("all leases to end", |members| {
             let mut total = 0;
             for member in members {
-                total += runtime.block_on(left(&member.spec().client_url()));
+                total += runtime.block_on(left(&member.spec().client_url()))?;
             }
             if total < members.len() * usize::try_from(count).unwrap() {
                 begun.get_or_insert_with(Instant::now);

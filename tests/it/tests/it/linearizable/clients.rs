@@ -30,7 +30,7 @@ use super::model::{History, KEYS, Key, Log, Op, Output, Pair};
 
 const CLIENTS: usize = 6;
 /// After that nobody knows what came of a request.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Clients at work.
 pub(super) struct Clients {
@@ -65,14 +65,16 @@ impl Clients {
         Self { shared, tasks }
     }
 
-    /// Waits until so many more operations are answered.
+    /// Waits until so many more operations are answered. A slow disk may need its time for them; each must come in time.
     pub(super) fn wait_for_answers(&self, more: usize) {
-        let goal = self.shared.answered.load(Ordering::Relaxed) + more;
-        wait_until(&format!("{more} more answers"), DEADLINE, || {
-            let now = self.shared.answered.load(Ordering::Relaxed);
-            if now >= goal { Ok(()) } else { Err(format!("{now} of {goal}")) }
-        })
-        .unwrap();
+        let count = || self.shared.answered.load(Ordering::Relaxed);
+        let (mut seen, goal) = (count(), count() + more);
+        while seen < goal {
+            seen = wait_until(&format!("one more answer, of {more}"), DEADLINE, || {
+                if count() > seen { Ok(count()) } else { Err(format!("{seen} of {goal}")) }
+            })
+            .unwrap();
+        }
     }
 
     /// Ends the work, and gives what has happened.

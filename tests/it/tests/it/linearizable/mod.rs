@@ -22,9 +22,8 @@ const BUDGET: usize = 1_000_000;
 fn answers_are_linearizable_while_members_are_killed_and_paused() {
     let mut random = seeded();
     let runtime = runtime();
-    // Elections are quick, so that there are many of them.
-    let builder = cluster(3).argument("--heartbeat-interval=50").argument("--election-timeout=500");
-    let mut cluster = start(builder.argument("--snapshot-count=300"));
+    // Elections are as quick as they are by default: there are many of them.
+    let mut cluster = start(cluster(3).argument("--election-timeout=1000").argument("--snapshot-count=300"));
     let clients = Clients::start(&runtime, &cluster.client_urls(), &mut random);
     for number in 0..FAULTS {
         clients.wait_for_answers(random.random_range(1..60));

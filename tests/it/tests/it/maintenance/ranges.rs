@@ -68,6 +68,8 @@ fn a_client_that_does_not_read_costs_little_and_is_given_up() {
     let cluster = start(cluster(1));
     let runtime = runtime();
     put_many(&runtime, &cluster.client_urls(), "k", 400, 256 << 10);
+    // What waits to be written to the disk takes memory of its own, for as long as the disk needs.
+    cluster.wait_for_metric(0, "etcd_mvcc_db_total_size_in_bytes", |size| size > 100e6);
     let memory =
         || cluster.member(0).probe().metrics().unwrap().value("process_resident_memory_bytes").unwrap();
     let before = memory();

@@ -13,7 +13,8 @@ use super::material::{Curl, Material, certificates, run, text, until};
 /// Two kinds of clients that must never fail: one that connects anew for each request, and one that stays connected.
 struct Load {
     stop: Arc<AtomicBool>,
-    requests: Arc<AtomicU32>,
+    /// Of each of them.
+    requests: Vec<Arc<AtomicU32>>,
     /// What they show.
     user: Arc<Mutex<CertFiles>>,
     threads: Vec<JoinHandle<()>>,
@@ -21,11 +22,12 @@ struct Load {
 
 impl Load {
     fn start(specs: &[MemberSpec]) -> Self {
-        let (stop, requests) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+        let (stop, mut requests) = (Arc::new(AtomicBool::new(false)), Vec::new());
         let user = Arc::new(Mutex::new(certificates(&specs[0]).user.clone()));
         let mut threads = Vec::new();
         for spec in specs {
-            let (stop, requests, user) = (Arc::clone(&stop), Arc::clone(&requests), Arc::clone(&user));
+            let (stop, count, user) = (Arc::clone(&stop), Arc::new(AtomicU32::new(0)), Arc::clone(&user));
+            requests.push(Arc::clone(&count));
             let spec = spec.clone();
             threads.push(std::thread::spawn(move || {
                 let standing = Probe::patient(&spec, DEADLINE);
@@ -37,20 +39,22 @@ impl Load {
                     let user = user.lock().unwrap().clone();
                     let curl = Curl::trusting(&files.client_ca).unwrap().showing(&user);
                     curl.get(&url, &[]).unwrap_or_else(|error| panic!("a new connection: {error}"));
-                    requests.fetch_add(1, Ordering::Relaxed);
+                    count.fetch_add(1, Ordering::Relaxed);
                 }
             }));
         }
         Self { stop, requests, user, threads }
     }
 
-    /// Waits until all clients have asked a few times more.
+    /// Waits until each client has asked a few times more, so that none is still at what it began before.
     fn go_on(&self) {
-        let before = self.requests.load(Ordering::Relaxed);
+        let counts = || self.requests.iter().map(|count| count.load(Ordering::Relaxed)).collect::<Vec<_>>();
+        let before = counts();
         until("the clients to go on", || {
             let dead = self.threads.iter().any(JoinHandle::is_finished);
-            let more = self.requests.load(Ordering::Relaxed) - before;
-            if more >= 12 || dead { Ok(()) } else { Err(format!("{more} requests")) }
+            let now = counts();
+            let all = now.iter().zip(&before).all(|(now, before)| now - before >= 4);
+            if all || dead { Ok(()) } else { Err(format!("{now:?} requests after {before:?}")) }
         });
     }
 

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
 
-use etcd_it::{DEADLINE, foreign};
+use etcd_it::{Ctl, DEADLINE, foreign};
 use etcd_testkit::wait_until;
 use serde_json::Value;
 
@@ -163,16 +163,13 @@ fn without_the_flag_there_is_no_v2() {
 /// v2 knows no users, so it is not served to anybody while there are some.
 #[test]
 fn while_authentication_is_enabled_there_is_no_v2() {
-    let Some(ctl) = foreign("etcdctl") else { return };
     let lone = Lone::new();
-    let _server = lone.start_with(&["--enable-v2"]);
     let base = lone.spec.client_url();
+    let Some(ctl) = Ctl::new(&[&base]) else { return };
+    let _server = lone.start_with(&["--enable-v2"]);
     assert_eq!(send("PUT", &format!("{base}/v2/keys/a"), Some("value=1&ttl=1")).status, 201);
     for words in ["user add root:secret", "user grant-role root root", "auth enable"] {
-        let mut command = Command::new(&ctl);
-        let output =
-            command.env("ETCDCTL_API", "3").args(["--endpoints", &base]).args(words.split(' ')).output();
-        assert!(output.as_ref().is_ok_and(|output| output.status.success()), "{words}: {output:?}");
+        let _said = ctl.ok(&words.split(' ').collect::<Vec<_>>());
     }
     let refused = send("GET", &format!("{base}/v2/keys/a"), None);
     assert_eq!((refused.status, &refused.json()["errorCode"]), (401, &Value::from(110)));

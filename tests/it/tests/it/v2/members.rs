@@ -61,11 +61,12 @@ fn a_member_is_added_changed_and_removed() {
     let ended = joined.wait();
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stderr.contains("permanently removed from the cluster"), "{}", ended.stderr);
+    // It may have led.
+    hosts.wait_for_health(0, &mut server);
     let again = send("DELETE", &one, None);
     let text = format!("Member permanently removed: {id}");
     assert_eq!((again.status, &again.json()["message"]), (410, &Value::from(text)));
     assert_eq!(hosts.members(0).len(), 1);
-    hosts.wait_for_health(0, &mut server);
 }
 
 /// What is refused is refused as by etcd 3.4.

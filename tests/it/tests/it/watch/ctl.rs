@@ -44,6 +44,10 @@ fn watch_of_the_compacted_past_fails() {
         assert_eq!(ctl.ok(&["put", "k", value]), "OK\n");
     }
     assert_eq!(ctl.ok(&["compact", "3"]), "compacted revision 3\n");
+    // Whichever member is asked must have done it.
+    for url in cluster.client_urls() {
+        assert_eq!(Ctl::new(&[url]).expect("it was there a moment ago").ok(&["get", "k"]), "k\n3\n");
+    }
     let answer = ctl.run(&["watch", "k", "--rev=2"]);
     assert_ne!(answer.code, Some(0), "{answer:?}");
     assert!(answer.stderr.contains("required revision has been compacted"), "{answer:?}");
