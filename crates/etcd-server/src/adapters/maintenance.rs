@@ -1,6 +1,7 @@
 //! The maintenance of this member, for the API and for its own duties.
 
 use std::io;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use etcd_api::{Error, Maintenance, Replica as _, SnapshotSource};
@@ -11,7 +12,7 @@ use etcd_mvcc::HashKv;
 use etcd_proto::etcdserverpb::alarm_request::AlarmAction;
 use etcd_proto::etcdserverpb::downgrade_request::DowngradeAction;
 use etcd_proto::etcdserverpb::{AlarmMember, AlarmRequest, AlarmType};
-use etcd_storage::{Bucket, DefragmentError, Defragmented, Snapshot, Storage};
+use etcd_storage::{Bucket, DefragmentError, Defragmented, Size, Snapshot, Storage};
 use tracing::{info, warn};
 
 use super::ServerReplica;
@@ -27,9 +28,9 @@ impl ServerReplica {
         self.0.storage.expected_size()
     }
 
-    /// How much of that holds rows, about.
-    pub(crate) fn database_size_in_use(&self) -> u64 {
-        self.0.storage.size().in_use
+    /// What the file takes on the disk, and about how much of that holds rows, both as of the last commit.
+    pub(crate) fn committed_size(&self) -> Size {
+        self.0.storage.size()
     }
 
     pub(crate) fn quota(&self) -> Quota {
@@ -39,6 +40,11 @@ impl ServerReplica {
     /// Whether this member's alarm about space is raised.
     pub(crate) fn is_out_of_space(&self) -> bool {
         self.0.alarms.is_raised(self.0.member_id.get(), AlarmType::Nospace)
+    }
+
+    /// Whether this member has raised that alarm by itself since the last time that this was asked.
+    pub(crate) fn take_raised_alarm(&self) -> bool {
+        self.0.has_raised_alarm.swap(false, Ordering::AcqRel)
     }
 
     /// Raises the alarm about a member whose data differ; 0 when nobody knows whose do.
@@ -52,20 +58,21 @@ impl ServerReplica {
         self.0.store.compaction_hashes()
     }
 
-    /// Raises or clears an alarm of this member.
-    pub(crate) async fn propose_alarm(
-        &self,
-        action: AlarmAction,
-        alarm: AlarmType,
-    ) -> Result<Vec<AlarmMember>, Error> {
-        let member_id = self.0.member_id.get();
-        self.alarm(AlarmRequest { action: action as i32, member_id, alarm: alarm as i32 }).await
+    /// Raises or clears this member's alarm about space.
+    pub(crate) async fn propose_space_alarm(&self, action: AlarmAction) -> Result<(), Error> {
+        let (member_id, alarm) = (self.0.member_id.get(), AlarmType::Nospace as i32);
+        let _alarms = self.alarm(AlarmRequest { action: action as i32, member_id, alarm }).await?;
+        if action == AlarmAction::Activate {
+            // After it is raised: who finds this set finds the alarm, too.
+            self.0.has_raised_alarm.store(true, Ordering::Release);
+        }
+        Ok(())
     }
 
     /// Raises the alarm before a client is told, so that it finds one when it looks.
     pub(super) async fn refuse_for_space(&self) -> Error {
         if !self.is_out_of_space()
-            && let Err(error) = self.propose_alarm(AlarmAction::Activate, AlarmType::Nospace).await
+            && let Err(error) = self.propose_space_alarm(AlarmAction::Activate).await
         {
             warn!(%error, "cannot raise the alarm about this member's space yet");
         }

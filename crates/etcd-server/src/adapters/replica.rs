@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use etcd_api::metrics::{FROM_100_US, Times};
@@ -60,6 +61,8 @@ pub(super) struct Inner {
     open_ranges: Arc<Semaphore>,
     /// How long ranges of one message take to be read: those that fail, and those that succeed.
     range_times: [Times; 2],
+    /// Set where this member has raised its alarm about space by itself, until its task has seen it.
+    pub(super) has_raised_alarm: AtomicBool,
     pub(super) options: ReplicaOptions,
 }
 
@@ -93,7 +96,8 @@ impl ServerReplica {
         let long_reads = Semaphore::new(LONG_READS);
         let open_ranges = Arc::new(Semaphore::new(OPEN_RANGES));
         let range_times = [false, true].map(|_| Times::new(&FROM_100_US));
-        let inner = Inner { parts, long_reads, open_ranges, range_times, options };
+        let has_raised_alarm = AtomicBool::new(false);
+        let inner = Inner { parts, long_reads, open_ranges, range_times, has_raised_alarm, options };
         Self(Arc::new(inner), Caller::default())
     }
 

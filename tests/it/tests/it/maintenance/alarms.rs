@@ -100,6 +100,30 @@ fn a_full_database_takes_only_what_frees_space() {
 }
 
 #[test]
+fn an_alarm_about_one_large_request_goes_away() {
+    if is_go_3_4() {
+        eprintln!("NOT TESTED: that an alarm goes away by itself: Go's etcd has to be told");
+        return;
+    }
+    let mut cluster = start(
+        cluster(1)
+            .argument(format!("--quota-backend-bytes={QUOTA}"))
+            .argument("--max-request-bytes=20000000"),
+    );
+    let runtime = runtime();
+    let mut client = runtime.block_on(Client::connect([&cluster.client_urls()[0]], None)).unwrap();
+    runtime.block_on(client.put("small", "1", None)).unwrap();
+    // It does not fit, while smaller ones do: the database is far from being full.
+    assert!(is_no_space(runtime.block_on(client.put("k", vec![b'x'; 17_000_000], None))));
+    let cleared = cluster.wait("the alarm to be cleared", |_| {
+        let listed = runtime.block_on(client.alarm(AlarmAction::Get, AlarmType::Nospace, None)).unwrap();
+        if listed.alarms().is_empty() { Ok(()) } else { Err(format!("{listed:?}")) }
+    });
+    cleared.unwrap();
+    runtime.block_on(client.put("small", "2", None)).unwrap();
+}
+
+#[test]
 fn an_alarm_that_an_operator_raises_stays_until_it_is_cleared() {
     let cluster = start(cluster(1));
     let runtime = runtime();
