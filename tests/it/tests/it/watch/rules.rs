@@ -1,9 +1,10 @@
 //! What etcd promises of watching, one rule after the other.
 
 use etcd_client::{Client, CompactionOptions, Txn, TxnOp};
-use etcd_it::{cluster, is_go_3_4, runtime, start};
+use etcd_it::{cluster, debian_etcd, is_go_3_4, runtime, start};
 use etcd_proto::etcdserverpb::WatchCreateRequest;
 use etcd_proto::etcdserverpb::watch_create_request::FilterType;
+use etcd_testkit::Cluster;
 
 use super::stream::{Stream, key, prefix, show_all};
 use crate::load::connect;
@@ -157,19 +158,30 @@ fn what_is_compacted_cancels_with_the_oldest_revision() {
 
 #[test]
 fn the_id_of_a_watcher_that_a_compaction_ended_is_taken_until_it_is_canceled() {
-    let cluster = start(cluster(1));
+    let ours = start(cluster(1));
+    ids_after_a_compaction(&ours.client_urls()[0]);
+    if let Some(etcd) = debian_etcd() {
+        let theirs = Cluster::builder(etcd).start().unwrap();
+        ids_after_a_compaction(&theirs.client_urls()[0]);
+    }
+}
+
+fn ids_after_a_compaction(url: &str) {
     runtime().block_on(async {
-        let url = &cluster.client_urls()[0];
         let mut client = connect(url).await;
         let first = put(&mut client, "k", "1").await;
         put(&mut client, "k", "2").await;
         let last = put(&mut client, "k", "3").await;
         client.compact(last, Some(CompactionOptions::new().with_physical())).await.unwrap();
-        let mut stream = Stream::open(url).await;
         let past = |watch_id| WatchCreateRequest { watch_id, start_revision: first, ..key("k") };
         // One with an id of its own, and one whose id the server chooses.
-        for (watch_id, id) in [(7, 7), (0, 0)] {
-            assert_eq!(stream.created(past(watch_id)).await.watch_id, id);
+        let mut stream = Stream::begin(url, past(7)).await;
+        for id in [7, 0] {
+            if id == 0 {
+                stream.create(past(0)).await;
+            }
+            let created = stream.next().await;
+            assert_eq!((created.watch_id, created.created), (id, true));
             let ended = stream.next().await;
             assert_eq!((ended.watch_id, ended.canceled, ended.compact_revision), (id, true, last));
         }

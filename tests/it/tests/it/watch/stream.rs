@@ -23,9 +23,23 @@ impl Stream {
         Self::on(channel, false).await.unwrap()
     }
 
+    /// A stream that begins with a watcher. Go's servers say nothing, not even that there is a stream, before that.
+    pub(super) async fn begin(url: &str, create: WatchCreateRequest) -> Self {
+        let channel = Channel::from_shared(url.to_owned()).unwrap().connect().await.unwrap();
+        let first = WatchRequest { request_union: Some(RequestUnion::CreateRequest(create)) };
+        Self::with(channel, false, Some(first)).await.unwrap()
+    }
+
     /// A stream on this connection, which may ask for a leader.
     pub(super) async fn on(channel: Channel, has_leader: bool) -> Result<Self, Status> {
+        Self::with(channel, has_leader, None).await
+    }
+
+    async fn with(channel: Channel, has_leader: bool, first: Option<WatchRequest>) -> Result<Self, Status> {
         let (requests, receiver) = mpsc::channel(64);
+        if let Some(first) = first {
+            requests.send(first).await.unwrap();
+        }
         let mut request = Request::new(ReceiverStream::new(receiver));
         if has_leader {
             request.metadata_mut().insert("hasleader", MetadataValue::from_static("true"));
