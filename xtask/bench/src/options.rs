@@ -1,11 +1,17 @@
 //! The command line.
 
+mod run;
+mod shape;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use self::shape::Shape;
 use crate::load::{Kind, Load};
+
+pub(crate) use self::run::{Run, Spread};
 
 /// Measure an etcd cluster, alone or against another etcd.
 ///
@@ -187,122 +193,11 @@ pub(crate) enum Consistency {
     S,
 }
 
-/// Where connections go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Spread {
-    /// To all members in turn
-    All,
-    /// To the leader only
-    Leader,
-}
-
-/// What the load looks like.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Shape {
-    /// Requests that are in flight at any time
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
-    clients: u64,
-    /// TCP connections that the clients share
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
-    connections: u64,
-    /// Bytes of a key
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=4096))]
-    key_size: u64,
-    /// Bytes of a value
-    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
-    val_size: u64,
-    /// How many different keys there are; each request picks one at random
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
-    key_space: u64,
-    /// Requests in a round [default: 100000, unless --duration is given]
-    #[arg(long, conflicts_with = "duration", value_parser = clap::value_parser!(u64).range(1..))]
-    total: Option<u64>,
-    /// Seconds a round takes
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    duration: Option<u64>,
-    /// Requests a second; latency then counts from when a request was due [default: as many as possible]
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    rate: Option<u64>,
-    /// Requests before each round that do not count [default: a tenth of the total, at most 10000]
-    #[arg(long, value_name = "REQUESTS")]
-    warm_up: Option<u64>,
-}
-
-/// What is measured, how often, and where results go.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Run {
-    /// The server to start [default: $ETCD_BIN]
-    #[arg(long, value_name = "PATH", conflicts_with = "endpoints")]
-    pub(crate) binary: Option<PathBuf>,
-    /// Measure a running cluster instead: client URLs or host:port, separated by commas
-    #[arg(long, value_delimiter = ',', conflicts_with_all = ["against", "server_argument"])]
-    pub(crate) endpoints: Vec<String>,
-    /// Another etcd to compare with: both clusters run, and the rounds alternate
-    #[arg(long, value_name = "PATH")]
-    pub(crate) against: Option<PathBuf>,
-    /// Compare TLS, with automatic certificates, with plain text: the same server twice
-    #[arg(long, conflicts_with_all = ["against", "endpoints"])]
-    pub(crate) tls: bool,
-    /// Rounds for each cluster [default: 1, or 5 with --against or --tls]
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1000))]
-    rounds: Option<u64>,
-    /// Members of a cluster that is started
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=9))]
-    pub(crate) members: u64,
-    /// Which members are asked
-    #[arg(long, value_enum, default_value_t = Spread::All)]
-    pub(crate) target: Spread,
-    /// A further argument for every member that is started; may be given more than once
-    #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
-    pub(crate) server_argument: Vec<String>,
-    /// Where the started clusters keep their data: its disk is measured too [default: the temporary directory]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) directory: Option<PathBuf>,
-    /// Threads of the load client [default: a quarter of the processors, between 1 and 4]
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=64))]
-    threads: Option<u64>,
-    /// Write everything that was measured to this file, as JSON
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: Option<PathBuf>,
-}
-
 /// A load and how to measure it.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
     pub(crate) load: Load,
     pub(crate) run: Run,
-}
-
-impl Run {
-    pub(crate) fn rounds(&self) -> u64 {
-        self.rounds.unwrap_or_else(|| if self.against.is_some() || self.tls { 5 } else { 1 })
-    }
-
-    pub(crate) fn threads(&self) -> usize {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        self.threads.map_or_else(|| (processors / 4).clamp(1, 4), |given| usize::try_from(given).unwrap_or(1))
-    }
-}
-
-impl Shape {
-    fn load(&self, kind: Kind) -> Load {
-        let total = match self.duration {
-            Some(_) => None,
-            None => Some(self.total.unwrap_or(100_000)),
-        };
-        Load {
-            kind,
-            clients: self.clients,
-            connections: self.connections.min(self.clients),
-            key_size: self.key_size,
-            value_size: self.val_size,
-            key_space: self.key_space,
-            total,
-            duration: self.duration.map(Duration::from_secs),
-            rate: self.rate,
-            warm_up: self.warm_up.unwrap_or_else(|| (total.unwrap_or(100_000) / 10).min(10_000)),
-        }
-    }
 }
 
 impl Put {
