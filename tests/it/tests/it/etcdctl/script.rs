@@ -178,7 +178,8 @@ pub(super) const LINES: &[(How, &str)] = &[
     (Same, "member list --write-out=json"),
     (Same, "member list --write-out=json --hex"),
     (Same, "member list --write-out=fields"),
-    (Same, "member list --write-out=table"),
+    // An id that begins with zeros makes a narrower table.
+    (Shape, "member list --write-out=table"),
     (Same, "member list --write-out=protobuf --wrong"),
     (Same, "member add"),
     (Same, "member remove zz"),

@@ -145,7 +145,7 @@ fn without_new_id(line: &str) -> String {
         members.sort_unstable();
         return format!("{LIST}{}\"\n", members.join(","));
     }
-    let is_id = |word: &str| word.len() > 12 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_id = |word: &str| word.len() > 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let words: Vec<&str> = line.split(' ').map(|word| if is_id(word) { "ID" } else { word }).collect();
     words.join(" ")
 }
