@@ -128,7 +128,7 @@ fn a_member_that_needs_a_snapshot_goes_on_with_its_watchers() {
     });
     let mut seen = [Vec::new(), Vec::new()];
     // The others cut their logs only where their databases have become durable, which takes as long as their disks need.
-    for last in (1..=5).map(|round| 1 + 1500 * round) {
+    for last in (1..=12).map(|round| 1 + 1500 * round) {
         cluster.pause(behind).unwrap();
         cluster.wait_for_leader().unwrap();
         // 96 MB: more than the 64 MiB that a leader keeps for a member and the buffers of the sockets hold together, so
