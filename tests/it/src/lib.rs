@@ -5,7 +5,8 @@
 //! requests that no decent client sends, plain gRPC over `etcd-proto`. Nothing here links the server.
 //!
 //! `ETCD_BIN` names the server under test. Against Go's etcd 3.4 (Debian's `/usr/bin/etcd`) the same tests pass,
-//! without those of flags and texts that it does not have; that is what shows that the tests ask for the right thing.
+//! without those of flags and texts that it does not have, and of watch streams that wait for headers before their
+//! first request; that is what shows that the tests ask for the right thing.
 //!
 //! Invariants: no fixed sleeps, only waits for a state with a deadline; tests run side by side, each with ports and
 //! a directory of its own (the guide's fixed addresses are guarded by a lock); data of a failed test is kept, and no
