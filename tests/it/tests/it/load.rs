@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use etcd_client::{Client, ConnectOptions};
-use etcd_it::{TestCluster, is_go_3_4};
+use etcd_it::{DEADLINE, TestCluster, is_go_3_4};
+use etcd_testkit::wait_until;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
@@ -81,4 +82,17 @@ pub(crate) fn urls_without(cluster: &TestCluster, away: usize) -> Vec<String> {
     let mut urls = cluster.client_urls();
     urls.remove(away);
     urls
+}
+
+/// Waits until `count` has grown by `more`. A slow disk may need its time for all of them; each must come in time.
+pub(crate) fn await_more(what: &str, more: usize, count: impl Fn() -> usize) {
+    let mut seen = count();
+    let goal = seen + more;
+    while seen < goal {
+        seen = wait_until(&format!("one more {what}, of {more}"), DEADLINE, || {
+            let now = count();
+            if now > seen { Ok(now) } else { Err(format!("{seen} of {goal}")) }
+        })
+        .unwrap();
+    }
 }

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use etcd_client::{Client, ConnectOptions, GetOptions};
-use etcd_it::DEADLINE;
-use etcd_testkit::wait_until;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
+
+use crate::load::await_more;
 
 const WRITERS: usize = 8;
 /// After that a request has an unknown outcome.
@@ -38,16 +38,9 @@ impl Load {
         Self { ledger, writers }
     }
 
-    /// Waits until so many more puts are acknowledged. A slow disk may need its time for them; each must come in time.
+    /// Waits until so many more puts are acknowledged.
     pub(super) fn wait_for_progress(&self, more: usize) {
-        let count = || self.ledger.count.load(Ordering::Relaxed);
-        let (mut seen, goal) = (count(), count() + more);
-        while seen < goal {
-            seen = wait_until(&format!("one more acknowledged put, of {more}"), DEADLINE, || {
-                if count() > seen { Ok(count()) } else { Err(format!("{seen} of {goal}")) }
-            })
-            .unwrap();
-        }
+        await_more("acknowledged put", more, || self.ledger.count.load(Ordering::Relaxed));
     }
 
     /// Ends the load; gives every acknowledged key with its value.

@@ -18,7 +18,6 @@ use etcd_proto::etcdserverpb::{
     WatchCreateRequest, WatchRequest,
 };
 use etcd_proto::mvccpb::KeyValue;
-use etcd_testkit::wait_until;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::runtime::Runtime;
@@ -27,6 +26,7 @@ use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
 use super::model::{History, KEYS, Key, Log, Op, Output, Pair};
+use crate::load::await_more;
 
 const CLIENTS: usize = 6;
 /// After that nobody knows what came of a request.
@@ -65,16 +65,9 @@ impl Clients {
         Self { shared, tasks }
     }
 
-    /// Waits until so many more operations are answered. A slow disk may need its time for them; each must come in time.
+    /// Waits until so many more operations are answered.
     pub(super) fn wait_for_answers(&self, more: usize) {
-        let count = || self.shared.answered.load(Ordering::Relaxed);
-        let (mut seen, goal) = (count(), count() + more);
-        while seen < goal {
-            seen = wait_until(&format!("one more answer, of {more}"), DEADLINE, || {
-                if count() > seen { Ok(count()) } else { Err(format!("{seen} of {goal}")) }
-            })
-            .unwrap();
-        }
+        await_more("answer", more, || self.shared.answered.load(Ordering::Relaxed));
     }
 
     /// Ends the work, and gives what has happened.
